@@ -1,0 +1,57 @@
+# Two commands: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(firstword $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done))
+DATA ?=
+ROUNDS ?= 20
+export HELIX_DATA ?= ../shared/data
+
+.PHONY: help demo test setup lint unit chaos lock wheel clean
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -ts "$$(printf '\t')"
+
+demo: setup ## start the servers, stream a corpus into the stores, check them: DATA=file-or-folder for your own
+	@$(BIN)/helix demo $(if $(DATA),"$(DATA)")
+
+test: setup lint ## all tests
+	@$(BIN)/pytest
+
+setup: $(VENV)/.installed spark-conf/jars ## install Python packages and jars
+
+lint: $(VENV)/.installed ## ruff, mypy and the layers
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+
+unit: setup ## the tests that need no server
+	@$(BIN)/pytest tests/unit tests/shape
+
+chaos: setup ## kill processes at random during a load, ROUNDS times each (default 20)
+	@$(BIN)/python bench/chaos.py --rounds $(ROUNDS)
+
+bench-%: setup ## run a benchmark: bench-stream, bench-freshness
+	@mkdir -p bench/results && $(BIN)/python bench/$*.py
+
+lock: ## write requirements.lock anew (needs uv)
+	@echo "pyspark-client ; sys_platform == 'never'" > .override.txt
+	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --override .override.txt -o requirements.lock; rm -f .override.txt
+
+wheel: setup ## build dist/helix_pipeline-*.whl, for --py-files on a cluster
+	@$(BIN)/pip wheel -q --no-deps --no-build-isolation -w dist .
+
+clean: ## remove the environment and build files; servers and data in .helix stay
+	@rm -rf $(VENV) dist build *.egg-info bench/results spark-conf/jars
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "helix: Python 3.11 or newer is missing; install it (Debian: apt install python3.11 python3.11-venv) or set PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "installing Python packages into $(VENV) (about two minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+spark-conf/jars: spark-conf/ivy.xml $(VENV)/.installed
+	@$(BIN)/helix jars --link $@

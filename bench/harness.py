@@ -1,0 +1,107 @@
+"""What the benchmarks share: servers of their own, a preloaded topic, tables and JSON results."""
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from helix_pipeline.cli.servers import prepare_stores
+from helix_pipeline.contracts.events import MessageAdded
+from helix_pipeline.contracts.topics import CONVERSATIONS
+from helix_pipeline.domain.sample.corpus import generate
+from helix_pipeline.local import servers
+from helix_pipeline.settings import Settings, load
+from helix_pipeline.stores.bus import EventProducer
+
+RESULTS = Path(__file__).parent / "results"
+PORTS = {
+    "kafka.port": 29092,
+    "kafka.controller_port": 29093,
+    "neo4j.port": 27687,
+    "neo4j.http_port": 27474,
+    "clickhouse.port": 28123,
+    "postgres.port": 25432,
+}
+START = datetime(2026, 6, 1, tzinfo=UTC)
+CONVERSATIONS_AT_ONCE = 5_000
+
+console = Console(stderr=True)
+
+
+@contextmanager
+def installation(**flags: Any) -> Iterator[Settings]:
+    """Run all four servers under a new temporary home, on ports of their own."""
+    home = Path(tempfile.mkdtemp(prefix="helix-bench-"))
+    home.chmod(0o755)
+    settings = load(environ={}, flags={"home": str(home), "streams.metrics_port": 0, **PORTS, **flags})
+    try:
+        with console.status("starting servers"):
+            names = [server.name for server in servers.up(settings)]
+            prepare_stores(settings, names)
+        yield settings
+    finally:
+        servers.down(settings)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def contents() -> list[str]:
+    """Return the texts of the bundled corpus' messages."""
+    return [event.content for event in generate() if isinstance(event, MessageAdded)]
+
+
+def message(number: int, text: str, at: datetime, prefix: str = "bench") -> MessageAdded:
+    """Return message `number` of a load that spreads over `CONVERSATIONS_AT_ONCE` conversations."""
+    conversation, sequence = number % CONVERSATIONS_AT_ONCE, number // CONVERSATIONS_AT_ONCE
+    return MessageAdded.model_construct(
+        event_id=f"{prefix}-{number:09d}",
+        timestamp=at,
+        conversation_id=f"{prefix}-conversation-{conversation}",
+        message_id=f"{prefix}-{conversation}-{sequence}",
+        sequence=sequence,
+        role="assistant" if number % 2 else "user",
+        name="Ada" if number % 2 else None,
+        user_id=f"{prefix}-user-{conversation % 997}",
+        session="1",
+        content=text,
+        tokens=len(text) // 4,
+        metadata={"topic": "benchmark"},
+    )
+
+
+def preload(settings: Settings, events: int, prefix: str = "bench") -> None:
+    """Publish message events; their event times spread over one day."""
+    texts, producer = contents(), EventProducer(settings)
+    with console.status(f"publishing {events:,} events"):
+        for number in range(events):
+            event = message(number, texts[number % len(texts)], START + timedelta(seconds=number % 86_400), prefix)
+            value = event.__pydantic_serializer__.to_json(event, exclude_none=True)
+            producer.publish(CONVERSATIONS.name, event.key, value)
+        producer.flush(120)
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine that measured."""
+    memory = round(psutil.virtual_memory().total / 2**30)
+    return {"cores": os.cpu_count(), "memory_gib": memory, "python": platform.python_version()}
+
+
+def publish(name: str, rows: list[dict[str, Any]], **extra: Any) -> None:
+    """Print the rows as a table and write them to bench/results/NAME.json."""
+    table = Table(*rows[0].keys(), title=f"bench-{name}")
+    for row in rows:
+        table.add_row(*(f"{v:,.2f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v) for v in row.values()))
+    Console().print(table)
+    RESULTS.mkdir(exist_ok=True)
+    result = {"name": name, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine(), "rows": rows}
+    (RESULTS / f"{name}.json").write_text(json.dumps({**result, **extra}, indent=2), encoding="utf-8")

@@ -1,0 +1,191 @@
+"""How many events per second reach each store, beside what the same events cost with nothing done to them.
+
+All in one run: a plain consumer, Spark from Kafka into nothing, a plain insert into ClickHouse, then the streams into
+the lake, ClickHouse and Neo4j, alone and together. Ratios are to Spark's Kafka to noop with `from_json`.
+"""
+
+import argparse
+import shutil
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+import pyarrow as pa
+from harness import console, installation, preload, publish
+from neo4j import GraphDatabase
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from helix_pipeline.contracts.rows import event_schema
+from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
+from helix_pipeline.contracts.topics import CONVERSATIONS
+from helix_pipeline.local.jars import jar_paths
+from helix_pipeline.services.streaming import run
+from helix_pipeline.settings import Settings
+from helix_pipeline.spark import lake_sink
+from helix_pipeline.spark.session import create_session
+from helix_pipeline.spark.source import read_batches, read_topic
+from helix_pipeline.stores import bus, graph, lake, warehouse
+
+
+def plain_consumer(settings: Settings) -> int:
+    """Consume and decode with confluent-kafka and nothing else."""
+    ranges, decode, count = bus.record_ranges(settings, CONVERSATIONS.name), msgspec.json.Decoder().decode, 0
+    for messages in bus.read_records(settings, CONVERSATIONS.name, ranges):
+        for message in messages:
+            decode(message.value())
+        count += len(messages)
+    return count
+
+
+def stream(spark: SparkSession, settings: Settings, shape: Callable[[DataFrame], DataFrame], name: str) -> None:
+    """Run Kafka through a shape into noop."""
+    checkpoint = settings.home / "bench" / name
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    records = shape(read_topic(spark, settings, CONVERSATIONS))
+    writer = records.writeStream.format("noop").option("checkpointLocation", str(checkpoint))
+    writer.trigger(availableNow=True).start().awaitTermination()
+
+
+def parsed(records: DataFrame) -> DataFrame:
+    """Decode with Spark's own from_json."""
+    schema = from_arrow_schema(pa.schema(list(event_schema(CONVERSATIONS))[:-3]))
+    return records.select(F.from_json(F.col("value").cast("string"), schema).alias("v")).select("v.*")
+
+
+def decoded(records: DataFrame) -> DataFrame:
+    """Decode with the project's decoder, in Arrow batches."""
+
+    def work(batches):  # noqa: ANN001, ANN202
+        for _, result in read_batches(batches, CONVERSATIONS.name):
+            yield result.rows
+
+    return records.mapInArrow(work, from_arrow_schema(event_schema(CONVERSATIONS)))
+
+
+def plain_insert(settings: Settings, chunk: int = 32_768) -> Callable[[], None]:
+    """Return what inserts the rows of the lake into ClickHouse with one client."""
+    table = lake.open_table(lake.open_lake(settings), LAKE_CONVERSATIONS.name).to_pyarrow_table(
+        columns=LAKE_CONVERSATIONS.schema.names
+    )
+    rows = table.drop_columns(["messages"])
+
+    def insert() -> None:
+        with warehouse.client(warehouse.open_warehouse(settings)) as connection:
+            for start in range(0, rows.num_rows, chunk):
+                warehouse.insert(connection, "conversation_messages", rows.slice(start, chunk), f"plain/{start}")
+
+    return insert
+
+
+def reset(settings: Settings) -> None:
+    """Empty the stores and forget the checkpoints."""
+    shutil.rmtree(settings.checkpoint_root, ignore_errors=True)
+    shutil.rmtree(settings.lake_root, ignore_errors=True)
+    lake_sink._tables.clear()
+    lake.create_tables(lake.open_lake(settings), LAKE_TABLES)
+    with warehouse.client(warehouse.open_warehouse(settings)) as connection:
+        connection.command("TRUNCATE TABLE conversation_messages")
+    place = graph.open_graph(settings)
+    with GraphDatabase.driver(place.uri, auth=(place.username, place.password)) as connection, connection.session() as s:
+        s.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
+
+
+class HeapWatch(threading.Thread):
+    """Samples the used heap of the driver's JVM, in MB."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        super().__init__(daemon=True)
+        self.samples: list[float] = []
+        self._runtime = spark._jvm.java.lang.Runtime.getRuntime()
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        """Sample twice a second until `finish`."""
+        while not self._done.wait(0.5):
+            self.samples.append((self._runtime.totalMemory() - self._runtime.freeMemory()) / 2**20)
+
+    def finish(self) -> None:
+        """Stop sampling."""
+        self._done.set()
+        self.join()
+
+
+def measure(name: str, events: int, work: Callable[[], object]) -> dict[str, object]:
+    """Time a piece of work over all events."""
+    with console.status(name):
+        start = time.monotonic()
+        work()
+        seconds = time.monotonic() - start
+    console.print(f"{name}: {events / seconds:,.0f} events/s in {seconds:.1f} s")
+    return {"what": name, "events/s": int(events / seconds), "seconds": round(seconds, 2)}
+
+
+def graph_sums(settings: Settings) -> dict[str, int]:
+    """Return the counters of the graph, added up."""
+    place = graph.open_graph(settings)
+    with graph.driver(place) as connection:
+        query = "MATCH (:Entity)-[m:MENTIONED_IN]->() RETURN sum(m.count) AS n"
+        pairs = "MATCH ()-[p:CO_OCCURS_WITH]->() RETURN sum(p.frequency) AS n"
+        return {
+            name: connection.execute_query(text, database_=place.database).records[0]["n"]
+            for name, text in (("mentions", query), ("pairs", pairs))
+        }
+
+
+def sinks(spark: SparkSession, settings: Settings, events: int) -> list[dict[str, object]]:
+    """Measure the sinks alone and together; the stores are emptied in between."""
+    rows = []
+    for name, queries in (
+        ("lake", ["lake.conversations"]),
+        ("ClickHouse", ["warehouse.conversation_messages"]),
+        ("Neo4j", ["graph"]),
+        ("lake + ClickHouse", ["lake.conversations", "warehouse.conversation_messages"]),
+        ("lake + ClickHouse + Neo4j", ["lake.conversations", "warehouse.conversation_messages", "graph"]),
+    ):
+        reset(settings)
+        row = measure(name, events, lambda queries=queries: run(spark, settings, queries, until_caught_up=True))
+        if "Neo4j" in name:
+            row |= {f"{k}/s": int(v / row["seconds"]) for k, v in graph_sums(settings).items()}
+        rows.append(row)
+        if name == "lake":
+            insert = plain_insert(settings)
+            rows.append(measure("plain clickhouse-connect insert", events, insert))
+    return rows
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    events = parser.parse_args().events
+    with installation() as settings:
+        preload(settings, events)
+        spark = create_session(settings, ",".join(map(str, jar_paths("spark"))), "bench-stream")
+        watch = HeapWatch(spark)
+        watch.start()
+        for _ in range(2):
+            stream(spark, settings, parsed, "warm-up")
+            stream(spark, settings, decoded, "warm-up")
+        rows = [
+            measure("plain consumer, JSON decoded", events, lambda: plain_consumer(settings)),
+            measure("Spark Kafka to noop, raw", events, lambda: stream(spark, settings, lambda r: r, "raw")),
+            measure("Spark Kafka to noop, from_json", events, lambda: stream(spark, settings, parsed, "parsed")),
+            measure("Spark Kafka to noop, this decoder", events, lambda: stream(spark, settings, decoded, "decoded")),
+            *sinks(spark, settings, events),
+        ]
+        watch.finish()
+        floor = next(row["events/s"] for row in rows if row["what"] == "Spark Kafka to noop, from_json")
+        rows = [{**row, "of noop": round(row["events/s"] / floor, 2)} for row in rows]
+        shown = [{"what": "", "events/s": 0, "seconds": 0.0, "of noop": 0.0, "mentions/s": "", "pairs/s": "", **r} for r in rows]
+        half = len(watch.samples) // 2
+        heap = {"first_half_max": max(watch.samples[:half]), "second_half_max": max(watch.samples[half:])}
+        console.print(f"driver heap (MB): {heap}")
+        publish("stream", shown, events=events, driver_heap_mb=heap)
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main()

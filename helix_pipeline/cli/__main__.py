@@ -1,0 +1,5 @@
+"""`python -m helix_pipeline.cli`: the same as the command `helix`."""
+
+from helix_pipeline.cli import main
+
+main()

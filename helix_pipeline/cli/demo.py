@@ -1,0 +1,79 @@
+"""`helix demo`: from nothing to conversations in every store, checked, with a table at the end."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from helix_pipeline.cli import ingest, servers, streams, verify
+from helix_pipeline.local.toolchain import java
+from helix_pipeline.services.demo import Timings, sample_folder, store_counts
+from helix_pipeline.settings import Settings, load
+
+NEXT = """[bold]Next[/bold]
+  helix status                        servers and streams
+  helix ingest FILE                   your own conversations: JSONL, ChatGPT export, ShareGPT, OpenAI chat
+  helix stream                        keep the stores up to date, until Ctrl-C
+  helix verify                        compare Kafka, lake, ClickHouse and Neo4j
+  helix down                          stop the servers; data stay in {home}
+Graph: http://127.0.0.1:{http} (user {user})   Lake: {lake}"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command `demo`."""
+    app.command("demo")(demo)
+
+
+def demo(
+    data: Annotated[Path | None, typer.Argument(help="File or folder with your conversations.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML settings file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+) -> None:
+    """Start the servers, publish a corpus, run the streams until they have caught up, and check the stores."""
+    settings, console, timings = load(config), Console(stderr=True), Timings()
+    java()
+    with timings.step("servers"):
+        console.rule("1/4 servers")
+        servers.start(settings)
+    with timings.step("ingest"):
+        console.rule("2/4 publish to Kafka")
+        read = ingest.publish(settings, [data or sample_folder(settings)])
+    with timings.step("stream"):
+        console.rule("3/4 stream into the stores")
+        streams.run_streams(settings, [], until_caught_up=True)
+    with timings.step("verify"):
+        console.rule("4/4 compare the stores")
+        report = verify.compare(settings)
+    result = {"ok": report.ok, "accepted": read.accepted, "duplicates": read.duplicates, "rejected": read.rejected}
+    _show({**result, "stores": store_counts(settings), "seconds": timings.seconds}, settings, as_json)
+    if not report.ok or read.bad_files:
+        raise typer.Exit(1)
+
+
+def _show(result: dict[str, Any], settings: Settings, as_json: bool) -> None:
+    if as_json:
+        json.dump(result, sys.stdout)
+        sys.stdout.write("\n")
+        return
+    console = Console()
+    console.print(_table(result))
+    seconds = result["seconds"]
+    console.print("  ".join(f"{step} {value:.1f} s" for step, value in seconds.items()))
+    rate = result["accepted"] / seconds["stream"]
+    console.print(f"{result['accepted']:,} new events streamed at {rate:,.0f} events/s, Spark's start included")
+    console.print("[green]all stores agree[/green]" if result["ok"] else "[red]the stores disagree[/red]: helix verify")
+    neo4j = settings.neo4j
+    console.print(NEXT.format(home=settings.home, http=neo4j.http_port, user=neo4j.username, lake=settings.lake_root))
+
+
+def _table(result: dict[str, Any]) -> Table:
+    table = Table("store", "what", "rows", title="What is where")
+    for store, counts in result["stores"].items():
+        for name, rows in counts.items():
+            table.add_row(store, name, f"{rows:,}")
+        table.add_section()
+    return table

@@ -1,0 +1,85 @@
+"""`helix stream` and `helix migrate`: run the streaming queries; bring the stores' schemas up to date."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from helix_pipeline.services.progress import read_progress
+from helix_pipeline.settings import Settings, load
+from helix_pipeline.telemetry import serve_metrics
+
+Config = Annotated[Path | None, typer.Option(help="YAML settings file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands `stream` and `migrate`."""
+    app.command("stream")(stream)
+    app.command("migrate")(migrate)
+
+
+def stream(
+    query: Annotated[list[str] | None, typer.Option(help="A sink or a query, e.g. lake; repeatable.")] = None,
+    until_caught_up: Annotated[bool, typer.Option(help="End when the stores hold all of Kafka.")] = False,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the queries' last state as JSON at the end.")] = False,
+) -> None:
+    """Carry events from Kafka into the lake, ClickHouse and Neo4j, until stopped or caught up."""
+    settings = load(config)
+    serve_metrics(settings.streams.metrics_port)
+    run_streams(settings, query or [], until_caught_up)
+    if as_json:
+        json.dump(read_progress(settings), sys.stdout)
+        sys.stdout.write("\n")
+
+
+def migrate(config: Config = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Create topics, warehouse tables and graph constraints that are missing; running it again changes nothing."""
+    from helix_pipeline.stores import bus, graph, warehouse
+
+    settings = load(config)
+    done = {"topics": bus.ensure_topics(settings), "warehouse": warehouse.migrate(settings)}
+    graph.ensure_schema(settings)
+    if as_json:
+        typer.echo(json.dumps(done))
+    else:
+        typer.echo(f"warehouse: {', '.join(done['warehouse']) or 'up to date'}; topics and graph: ready")
+
+
+def run_streams(settings: Settings, names: list[str], until_caught_up: bool) -> None:
+    """Run the queries in this process with a table of their progress on stderr."""
+    from helix_pipeline.local.jars import jar_paths
+    from helix_pipeline.services.streaming import run
+    from helix_pipeline.spark.session import create_session
+
+    console = Console(stderr=True)
+    with console.status("starting Spark"):
+        jars = settings.spark.jars or ",".join(str(path) for path in jar_paths("spark"))
+        spark = create_session(settings, jars)
+    try:
+        with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
+            run(spark, settings, names, until_caught_up, lambda states: live.update(stream_table(states)))
+    finally:
+        spark.stop()
+
+
+def stream_table(states: list[dict[str, Any]]) -> Table:
+    """Return the state of the queries as a table."""
+    table = Table("stream", "state", "written", "rejected", "rows/s", "lag", "batch", "failures")
+    for state in states:
+        table.add_row(
+            state["query"],
+            state["state"],
+            f"{state.get('written', 0):,}",
+            f"{state.get('rejected', 0):,}",
+            f"{state['rows_per_second']:,.0f}",
+            f"{state['lag']:,}",
+            f"{state['batch_seconds']:.2f} s",
+            str(state["failures"]),
+        )
+    return table

@@ -1,0 +1,1 @@
+"""The contract: events on Kafka, topics, and the rows that the stores keep."""

@@ -1,0 +1,1 @@
+"""Pure ideas: no clock, no input or output, no Spark, no drivers."""

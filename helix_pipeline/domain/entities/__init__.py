@@ -1,0 +1,1 @@
+"""Entities in texts: the extractor protocol, the gazetteer that ships with the project, and co-occurrence."""

@@ -1,0 +1,1 @@
+"""Use cases: ingest, stream, verify, quarantine."""

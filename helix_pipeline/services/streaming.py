@@ -1,0 +1,121 @@
+"""Running the streaming queries: start, watch, restart after a failure, stop."""
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from helix_pipeline.contracts.tables import LAKE_TABLES
+from helix_pipeline.errors import StreamError
+from helix_pipeline.services.progress import read_progress
+from helix_pipeline.settings import Settings
+from helix_pipeline.spark.listener import ProgressListener
+from helix_pipeline.spark.queries import Query, select, start
+from helix_pipeline.stores.lake import create_tables, open_lake
+
+log = structlog.get_logger()
+
+POLL_S = 0.05
+BACKOFF_S = (1, 2, 4, 8, 15, 30)
+_CAUSE = re.compile(r"^(?:[a-z_]\w*\.)*[A-Z]\w+: .*$", re.MULTILINE)
+
+
+@dataclass
+class _Running:
+    """A query with its restarts; `attempts` counts failures since the last batch that went through."""
+
+    query: Query
+    handle: StreamingQuery
+    attempts: int = 0
+    last_batch: int = -1
+    retry_at: float | None = None
+
+
+def run(
+    spark: SparkSession,
+    settings: Settings,
+    names: Sequence[str] = (),
+    until_caught_up: bool = False,
+    on_tick: Callable[[list[dict[str, Any]]], None] | None = None,
+) -> None:
+    """Run the queries of these names (all where none) until they have caught up, or until TERM or INT.
+
+    A query that fails is started again from its checkpoint with growing pauses. Raises StreamError when one fails
+    `streams.restart_limit` times in a row without a batch going through.
+    """
+    stop = _stop_on_signal()
+    create_tables(open_lake(settings), LAKE_TABLES)
+    listener = ProgressListener(settings.home / "streams")
+    spark.streams.addListener(listener)
+    begin = lambda query: start(spark, settings, query, listener.batch_written, until_caught_up)  # noqa: E731
+    running = [_Running(query, begin(query)) for query in select(names)]
+    try:
+        while running and not stop.is_set():
+            running = [item for item in running if _watch(item, begin, settings)]
+            if on_tick:
+                on_tick(read_progress(settings))
+            stop.wait(POLL_S)
+    finally:
+        for item in running:
+            item.handle.stop()
+        _settle(spark)
+        spark.streams.removeListener(listener)
+
+
+def _watch(item: _Running, begin: Callable[[Query], StreamingQuery], settings: Settings) -> bool:
+    """Look after one query; returns whether it still has something to do."""
+    if item.retry_at is not None:
+        if time.monotonic() >= item.retry_at:
+            item.handle, item.retry_at = begin(item.query), None
+        return True
+    if item.handle.isActive:
+        return True
+    error = item.handle.exception()
+    if error is None:
+        return False
+    _plan_restart(item, error, settings)
+    return True
+
+
+def _plan_restart(item: _Running, error: StreamingQueryException, settings: Settings) -> None:
+    progress = item.handle.lastProgress
+    batch = int(progress["batchId"]) if progress else -1
+    item.attempts = 1 if batch > item.last_batch else item.attempts + 1
+    item.last_batch = max(batch, item.last_batch)
+    reason = _reason(error)
+    if item.attempts > settings.streams.restart_limit:
+        raise StreamError(f"query {item.query.name} failed {item.attempts} times in a row: {reason}")
+    pause = BACKOFF_S[min(item.attempts, len(BACKOFF_S)) - 1]
+    log.warning("stream.restart", query=item.query.name, attempt=item.attempts, pause_s=pause, reason=reason)
+    item.retry_at = time.monotonic() + pause
+
+
+def _reason(error: StreamingQueryException) -> str:
+    """Return the line of a Spark error that says what went wrong, not the frames around it."""
+    text = str(error)
+    causes = _CAUSE.findall(text)
+    return str(causes[-1] if causes else text.splitlines()[0])[:300]
+
+
+def _settle(spark: SparkSession, timeout_s: float = 2.0) -> None:
+    """Let the listener hear of the last events before the process may end."""
+    deadline = time.monotonic() + timeout_s
+    while spark.streams.active and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    time.sleep(2 * POLL_S)
+
+
+def _stop_on_signal() -> threading.Event:
+    event = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: event.set())
+    return event

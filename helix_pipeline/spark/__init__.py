@@ -1,0 +1,1 @@
+"""Spark: session, source, sinks and the listener of the streaming queries."""

@@ -1,0 +1,35 @@
+"""What the sinks share: the identity of a running query, and the report of a batch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+
+BatchWriter = Callable[[DataFrame, int], None]
+"""Writes one micro-batch: called by Spark with the raw records and the batch id."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a sink did with a batch: rows written, records rejected, and whether it was a replay."""
+
+    query: str
+    written: int
+    rejected: int = 0
+    replayed: bool = False
+
+
+Report = Callable[[BatchReport], None]
+
+
+def query_id(spark: SparkSession) -> str:
+    """Return the id of the query that is writing: it lives as long as the query's checkpoint."""
+    found = spark.sparkContext.getLocalProperty("sql.streaming.queryId")
+    if not found:
+        raise RuntimeError("query_id is only known inside a micro-batch")
+    return str(found)
+
+
+def parallelism(spark: SparkSession) -> int:
+    """Return how many tasks run at once."""
+    return int(spark.sparkContext.defaultParallelism)

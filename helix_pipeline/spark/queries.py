@@ -1,0 +1,81 @@
+"""The streaming queries, one per sink table, each with its own checkpoint: the one list of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from helix_pipeline.contracts.tables import EVENT_TABLES
+from helix_pipeline.contracts.topics import CONVERSATIONS, Topic
+from helix_pipeline.errors import UsageError
+from helix_pipeline.settings import Settings
+from helix_pipeline.spark.batch import BatchWriter, Report
+from helix_pipeline.spark.graph_sink import graph_writer
+from helix_pipeline.spark.lake_sink import lake_writer
+from helix_pipeline.spark.source import read_topic
+from helix_pipeline.spark.warehouse_sink import warehouse_writer
+from helix_pipeline.stores.warehouse import SOURCES
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query `sink.table`: the topic that it reads and how its batches are written."""
+
+    name: str
+    topic: Topic
+    writer: Callable[[Settings, Report], BatchWriter]
+
+
+def _lake_queries() -> list[Query]:
+    return [
+        Query(f"lake.{t.name}", t.topic, lambda s, r, t=t: lake_writer(s, f"lake.{t.name}", t, r))  # type: ignore[misc]
+        for t in EVENT_TABLES
+        if t.topic is not None
+    ]
+
+
+def _warehouse_queries() -> list[Query]:
+    return [
+        Query(f"warehouse.{n}", t.topic, lambda s, r, n=n: warehouse_writer(s, f"warehouse.{n}", n, r))  # type: ignore[misc]
+        for n, t in SOURCES.items()
+        if t.topic is not None
+    ]
+
+
+QUERIES: tuple[Query, ...] = (
+    *_lake_queries(),
+    *_warehouse_queries(),
+    Query("graph.conversations", CONVERSATIONS, lambda s, r: graph_writer(s, "graph.conversations", r)),
+)
+
+
+def select(names: Sequence[str]) -> list[Query]:
+    """Return the queries of these names; a name may be a sink (`lake`) or a query; none means all.
+
+    Raises UsageError for an unknown name.
+    """
+    for name in names:
+        if not any(_matches(query, name) for query in QUERIES):
+            known = ", ".join(["lake", "warehouse", "graph", *(query.name for query in QUERIES)])
+            raise UsageError(f"unknown query {name!r}; known are {known}")
+    return [query for query in QUERIES if not names or any(_matches(query, name) for name in names)]
+
+
+def start(
+    spark: SparkSession, settings: Settings, query: Query, report: Report, until_caught_up: bool
+) -> StreamingQuery:
+    """Start a query from its checkpoint: until it has caught up with Kafka, or until it is stopped."""
+    writer = (
+        read_topic(spark, settings, query.topic)
+        .writeStream.queryName(query.name)
+        .foreachBatch(query.writer(settings, report))
+        .option("checkpointLocation", f"{settings.checkpoint_root}/{query.name}")
+    )
+    if until_caught_up:
+        return writer.trigger(availableNow=True).start()
+    return writer.trigger(processingTime=f"{settings.streams.trigger_interval_s * 1000:.0f} milliseconds").start()
+
+
+def _matches(query: Query, name: str) -> bool:
+    return name in (query.name, query.name.partition(".")[0])

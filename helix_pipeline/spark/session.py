@@ -1,0 +1,47 @@
+"""The Spark session of the streams: one list of Spark settings, the same as in spark-conf/spark-defaults.conf."""
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+from helix_pipeline.settings import Settings
+
+CONF: dict[str, str] = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.scheduler.mode": "FAIR",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    "spark.sql.execution.arrow.maxBytesPerBatch": "33554432",
+    "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+    "spark.sql.streaming.minBatchesToRetain": "20",
+    "spark.python.worker.reuse": "true",
+}
+"""Settings that hold for every stream; a test compares them with spark-conf/spark-defaults.conf."""
+
+
+def create_session(settings: Settings, jars: str | None, name: str = "helix-streams") -> SparkSession:
+    """Start a session in this process, with the jars of the Kafka source (a comma-separated list)."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(name).master(settings.spark.master)
+    builder = builder.config("spark.driver.memory", settings.spark.driver_memory)
+    for key, value in CONF.items():
+        builder = builder.config(key, value)
+    if jars:
+        builder = builder.config("spark.jars", jars)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def submitted_session(name: str) -> SparkSession:
+    """Take the session that `spark-submit` configured."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    return SparkSession.builder.appName(name).getOrCreate()

@@ -1,0 +1,43 @@
+"""The source of the streams: raw records of a topic, and how executors read them."""
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from helix_pipeline.contracts.topics import TOPICS, Topic
+from helix_pipeline.contracts.wire import Decoded, decoder
+from helix_pipeline.settings import Settings
+
+COLUMNS = ("key", "value", "partition", "offset", "timestamp")
+
+
+def read_topic(spark: SparkSession, settings: Settings, topic: Topic) -> DataFrame:
+    """Return a stream of raw records (`COLUMNS`) of a topic from its earliest offset.
+
+    The short fetch wait matters: Spark asks the broker for the end of a partition after each fetch, on the
+    connection where a long poll at that end is still waiting.
+    """
+    reader = (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", settings.kafka.address)
+        .option("subscribe", topic.name)
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+        .option("maxOffsetsPerTrigger", settings.streams.max_offsets_per_trigger)
+        .option("kafka.fetch.max.wait.ms", 20)
+        .option("kafka.max.partition.fetch.bytes", 4 * settings.kafka.max_message_bytes)
+        .option("kafka.request.timeout.ms", 20_000)
+        .option("kafka.default.api.timeout.ms", 20_000)
+        .option("kafka.isolation.level", "read_committed")
+    )
+    return reader.load().select(*(F.col(name) for name in COLUMNS))
+
+
+def read_batches(batches: Iterable[pa.RecordBatch], topic_name: str) -> Iterator[tuple[pa.RecordBatch, Decoded]]:
+    """Read Arrow batches of raw records (on an executor); yields each raw batch with what it holds."""
+    read = decoder(next(topic for topic in TOPICS if topic.name == topic_name)).decode
+    for batch in batches:
+        values = batch.column("value").to_pylist()
+        yield batch, read(values, batch.column("partition"), batch.column("offset"), batch.column("timestamp"))

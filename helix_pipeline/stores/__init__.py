@@ -1,0 +1,1 @@
+"""One adapter per role: bus, lake, warehouse, graph, ledger."""

@@ -1,0 +1,140 @@
+"""The graph: Neo4j. Applies the deltas of a batch exactly once and creates the constraints.
+
+Counters are not idempotent, so each transaction also moves a ledger node (`query`, `bucket`) to its batch: a batch
+that the ledger has seen changes nothing, whichever of the two died in between.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity
+from neo4j.exceptions import DriverError, Neo4jError
+
+from helix_pipeline.domain.graph_deltas import COMPLETED, CONVERSATION, ENTITY, MENTION, PAIR, PARTICIPANT
+from helix_pipeline.errors import StoreError
+from helix_pipeline.settings import Settings
+
+CONSTRAINTS = (
+    "CREATE CONSTRAINT conversation_id IF NOT EXISTS FOR (n:Conversation) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT user_id IF NOT EXISTS FOR (n:User) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (n:Entity) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT ledger_id IF NOT EXISTS FOR (n:Ledger) REQUIRE n.id IS UNIQUE",
+    "CREATE INDEX entity_name IF NOT EXISTS FOR (n:Entity) ON (n.name)",
+    "CREATE INDEX entity_type IF NOT EXISTS FOR (n:Entity) ON (n.type)",
+)
+
+CLAIM = """
+MERGE (ledger:Ledger {id: $ledger})
+WITH ledger WHERE coalesce(ledger.batch, -1) < $batch
+SET ledger.batch = $batch
+RETURN true AS claimed
+"""
+
+_SEEN = """
+  {0}.{1} = CASE WHEN {0}.{1} < datetime({{epochMillis: r[3]}}) THEN {0}.{1} ELSE datetime({{epochMillis: r[3]}}) END,
+  {0}.{2} = CASE WHEN {0}.{2} > datetime({{epochMillis: r[4]}}) THEN {0}.{2} ELSE datetime({{epochMillis: r[4]}}) END
+"""
+
+STATEMENTS: dict[int, str] = {
+    CONVERSATION: """
+UNWIND $rows AS r MERGE (c:Conversation {id: r[0]})
+SET c.messages = coalesce(c.messages, 0) + r[2],"""
+    + _SEEN.format("c", "first_seen", "last_seen"),
+    COMPLETED: """
+UNWIND $rows AS r MERGE (c:Conversation {id: r[0]})
+SET c.completed_at = datetime({epochMillis: r[4]})""",
+    PARTICIPANT: """
+UNWIND $rows AS r MERGE (c:Conversation {id: r[0]}) MERGE (u:User {id: r[1]})
+MERGE (u)-[p:PARTICIPATED_IN]->(c)
+SET p.messages = coalesce(p.messages, 0) + r[2]""",
+    ENTITY: """
+UNWIND $rows AS r MERGE (e:Entity {id: r[0]})
+SET e.type = split(r[1], '\t')[0], e.name = split(r[1], '\t')[1], e.mentions = coalesce(e.mentions, 0) + r[2],"""
+    + _SEEN.format("e", "first_seen", "last_seen"),
+    MENTION: """
+UNWIND $rows AS r MERGE (e:Entity {id: r[0]}) MERGE (c:Conversation {id: r[1]})
+MERGE (e)-[m:MENTIONED_IN]->(c)
+SET m.count = coalesce(m.count, 0) + r[2],"""
+    + _SEEN.format("m", "first", "last"),
+    PAIR: """
+UNWIND $rows AS r MERGE (a:Entity {id: r[0]}) MERGE (b:Entity {id: r[1]})
+MERGE (a)-[p:CO_OCCURS_WITH]->(b)
+SET p.frequency = coalesce(p.frequency, 0) + r[2]""",
+}
+"""What a delta of each kind does; a row is [a, b, n, first, last]."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """How to reach Neo4j; small enough to travel to executors."""
+
+    uri: str
+    username: str
+    password: str = field(repr=False)
+    database: str
+    timeout_s: float
+
+    def connect(self) -> Driver:
+        """Open a driver whose calls end within the time-out."""
+        return GraphDatabase.driver(
+            self.uri,
+            auth=(self.username, self.password),
+            connection_timeout=min(5, self.timeout_s),
+            connection_acquisition_timeout=self.timeout_s,
+            max_transaction_retry_time=self.timeout_s,
+            notifications_min_severity=NotificationMinimumSeverity.OFF,
+        )
+
+
+def open_graph(settings: Settings) -> Graph:
+    """Return the graph that the settings name."""
+    neo4j = settings.neo4j
+    return Graph(neo4j.address, neo4j.username, neo4j.password.get_secret_value(), neo4j.database, neo4j.timeout_s)
+
+
+@contextmanager
+def driver(graph: Graph) -> Iterator[Driver]:
+    """Open a driver for a block and close it after; driver errors become StoreError."""
+    try:
+        with graph.connect() as connection:
+            yield connection
+    except (Neo4jError, DriverError) as error:
+        raise StoreError(f"Neo4j at {graph.uri}: {' '.join(str(error).split())[:300]}") from None
+
+
+def ensure_schema(settings: Settings) -> None:
+    """Create the constraints and indexes that are missing."""
+    graph = open_graph(settings)
+    with driver(graph) as connection:
+        for statement in CONSTRAINTS:
+            connection.execute_query(statement, database_=graph.database)
+
+
+def apply(connection: Driver, graph: Graph, query: str, batch: int, deltas: pa.Table) -> int:
+    """Apply the deltas of a batch (see domain.graph_deltas), a transaction per bucket; return how many were new."""
+    applied = 0
+    with connection.session(database=graph.database) as session:
+        for bucket in pc.unique(deltas["bucket"]).to_pylist():
+            part = deltas.filter(pc.equal(deltas["bucket"], bucket))
+            applied += session.execute_write(_apply_bucket, f"{query}/{bucket}", batch, part)
+    return applied
+
+
+def _apply_bucket(tx: ManagedTransaction, ledger: str, batch: int, deltas: pa.Table) -> int:
+    if tx.run(CLAIM, ledger=ledger, batch=batch).single() is None:
+        return 0
+    for kind, statement in STATEMENTS.items():
+        part = deltas.filter(pc.equal(deltas["kind"], kind))
+        if part.num_rows:
+            tx.run(statement, rows=_rows(part)).consume()
+    return int(deltas.num_rows)
+
+
+def _rows(deltas: pa.Table) -> list[list[Any]]:
+    columns = [deltas[name].to_pylist() for name in ("a", "b", "n", "first", "last")]
+    return [list(row) for row in zip(*columns, strict=True)]
+

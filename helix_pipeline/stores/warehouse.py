@@ -1,0 +1,132 @@
+"""The warehouse: ClickHouse over HTTP, the embedded engine and a real server alike; its numbered migrations.
+
+An insert carries a deduplication token: the same block inserted again under its token changes nothing
+(ClickHouse documentation, "insert_deduplication_token").
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_DEBATES, LAKE_PROVIDER_CALLS, LakeTable
+from helix_pipeline.errors import StoreError
+from helix_pipeline.settings import Settings
+
+MIGRATIONS = "migrations/clickhouse"
+
+SOURCES: dict[str, LakeTable] = {
+    "conversation_messages": LAKE_CONVERSATIONS,
+    "debate_events": LAKE_DEBATES,
+    "provider_metrics": LAKE_PROVIDER_CALLS,
+}
+"""Warehouse table -> the lake table that holds the same events."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """How to reach ClickHouse; small enough to travel to executors."""
+
+    host: str
+    port: int
+    database: str
+    username: str
+    password: str = field(repr=False)
+    secure: bool
+    timeout_s: float
+
+    def connect(self, database: str | None = None, compress: bool = False) -> Client:
+        """Open a client. Raises StoreError where the server does not answer within the time-out."""
+        try:
+            return clickhouse_connect.get_client(
+                host=self.host,
+                port=self.port,
+                database=database or self.database,
+                username=self.username,
+                password=self.password,
+                secure=self.secure,
+                compress=compress,
+                connect_timeout=min(5, self.timeout_s),
+                send_receive_timeout=self.timeout_s,
+                autogenerate_session_id=False,
+            )
+        except ClickHouseError as error:
+            raise StoreError(f"ClickHouse at {self.host}:{self.port} does not answer: {_first_line(error)}") from None
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """Return the warehouse that the settings name."""
+    house = settings.clickhouse
+    host, port = house.address
+    password = house.password.get_secret_value()
+    return Warehouse(host, port, house.database, house.username, password, house.secure, house.timeout_s)
+
+
+@contextmanager
+def client(warehouse: Warehouse) -> Iterator[Client]:
+    """Open a client for a block and close it after; driver errors become StoreError."""
+    connection = warehouse.connect()
+    try:
+        yield connection
+    except ClickHouseError as error:
+        raise StoreError(f"ClickHouse at {warehouse.host}:{warehouse.port}: {_first_line(error)}") from None
+    finally:
+        connection.close()
+
+
+def insert(connection: Client, table: str, rows: pa.Table, token: str) -> None:
+    """Insert rows once: the same `token` again is answered and dropped by the server."""
+    settings = {"insert_deduplication_token": token, "insert_deduplicate": 1, "async_insert": 0}
+    connection.insert_arrow(table, rows, settings=settings)
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """Return (number, name, SQL) of each migration, in order."""
+    folder = resources.files("helix_pipeline.stores").joinpath(MIGRATIONS)
+    names = sorted(entry.name for entry in folder.iterdir() if re.match(r"\d{4}_\w+\.sql$", entry.name))
+    return [(int(name[:4]), name, folder.joinpath(name).read_text(encoding="utf-8")) for name in names]
+
+
+def migrate(settings: Settings) -> list[str]:
+    """Apply the migrations that are missing, in order, and return their names; running it again applies none."""
+    warehouse = open_warehouse(settings)
+    with client_of_server(warehouse) as server:
+        server.command(f"CREATE DATABASE IF NOT EXISTS `{warehouse.database}`")
+    with client(warehouse) as connection:
+        connection.command(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now())"
+            " ENGINE = ReplacingMergeTree ORDER BY number"
+        )
+        done = {row[0] for row in connection.query("SELECT number FROM schema_migrations FINAL").result_rows}
+        missing = [migration for migration in migrations() if migration[0] not in done]
+        for number, name, sql in missing:
+            _apply(connection, number, name, sql.replace("{ttl_days}", str(settings.clickhouse.ttl_days)))
+        return [name for _, name, _ in missing]
+
+
+@contextmanager
+def client_of_server(warehouse: Warehouse) -> Iterator[Client]:
+    """Open a client outside the project's database, which may not exist yet."""
+    connection = warehouse.connect(database="default")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _apply(connection: Client, number: int, name: str, sql: str) -> None:
+    for statement in (part.strip() for part in sql.split(";")):
+        if statement:
+            connection.command(statement)
+    connection.insert("schema_migrations", [[number, name]], column_names=["number", "name"])
+
+
+def _first_line(error: Any) -> str:
+    return str(error).strip().splitlines()[0][:300]

@@ -1,0 +1,8 @@
+"""Carry the events of Kafka into the warehouse (ClickHouse). Run with spark-submit."""
+
+import sys
+
+from helix_pipeline.services.submit import stream
+
+if __name__ == "__main__":
+    sys.exit(stream("stream_warehouse", __doc__, queries=("warehouse",)))

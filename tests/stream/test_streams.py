@@ -1,0 +1,219 @@
+"""The streams against real servers: each event once in each store, after a restart and after a replay, and bad input."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from helix_pipeline.contracts.events import ConversationCompleted, DebateStarted, Event, MessageAdded, ProviderCalled
+from helix_pipeline.contracts.topics import CONVERSATIONS, DEADLETTER, topic_of
+from helix_pipeline.errors import UsageError
+from helix_pipeline.services.progress import read_progress
+from helix_pipeline.services.streaming import run
+from helix_pipeline.settings import Settings
+from helix_pipeline.spark.queries import QUERIES, select
+from helix_pipeline.stores import bus, graph, lake, warehouse
+
+pytestmark = [pytest.mark.spark, pytest.mark.servers]
+
+AT = datetime(2026, 6, 1, 10, tzinfo=UTC)
+TEXTS = ["We run Docker with Kubernetes", "Docker needs Redis here", "nothing of note", "Kubernetes and Docker and Docker"]
+
+
+@dataclass
+class Bench:
+    """Publishes events of one test and reads what reached the stores of them."""
+
+    settings: Settings
+    spark: object
+    prefix: str = field(default_factory=lambda: uuid4().hex[:8])
+
+    def publish(self, *events: Event | bytes) -> None:
+        producer = bus.EventProducer(self.settings)
+        for event in events:
+            if isinstance(event, bytes):
+                producer.publish(CONVERSATIONS.name, self.prefix, event)
+            else:
+                producer.publish(topic_of(event).name, event.key, event.model_dump_json(exclude_none=True).encode())
+        producer.flush(30)
+
+    def messages(self, count: int, start: int = 0, texts: list[str] = TEXTS) -> list[MessageAdded]:
+        return [self.message(n, texts[n % len(texts)]) for n in range(start, start + count)]
+
+    def message(self, number: int, text: str, days: int = 0) -> MessageAdded:
+        return MessageAdded(
+            event_id=f"{self.prefix}-{number}",
+            timestamp=AT + timedelta(minutes=number, days=days),
+            conversation_id=f"{self.prefix}-c{number % 3}",
+            message_id=f"{self.prefix}-m{number}",
+            sequence=number // 3,
+            role="user",
+            user_id=f"{self.prefix}-u",
+            content=text,
+        )
+
+    def stream(self, *names: str) -> None:
+        run(self.spark, self.settings, names, until_caught_up=True)
+
+    def in_lake(self, table: str = "conversations", column: str = "event_id") -> list[str]:
+        opened = lake.open_table(lake.open_lake(self.settings), table)
+        values = opened.to_pyarrow_table(columns=[column])[column].to_pylist()
+        return sorted(v for v in values if v.startswith(self.prefix))
+
+    def in_warehouse(self, table: str = "conversation_messages") -> list[str]:
+        with warehouse.client(warehouse.open_warehouse(self.settings)) as client:
+            query = f"SELECT event_id FROM {table} WHERE startsWith(event_id, {{p:String}}) ORDER BY event_id"
+            return [row[0] for row in client.query(query, parameters={"p": self.prefix}).result_rows]
+
+    def in_graph(self) -> dict[str, int]:
+        """Messages and mentions of the test's conversations."""
+        place = graph.open_graph(self.settings)
+        with graph.driver(place) as driver:
+            messages = "MATCH (c:Conversation) WHERE c.id STARTS WITH $p RETURN c.id AS k, c.messages AS n"
+            mentions = (
+                "MATCH (e:Entity)-[m:MENTIONED_IN]->(c) WHERE c.id STARTS WITH $p RETURN e.name + ' ' + c.id AS k, m.count AS n"
+            )
+            return {r["k"]: r["n"] for q in (messages, mentions) for r in driver.execute_query(q, p=self.prefix).records}
+
+    def pair(self, a: str, b: str) -> int:
+        place = graph.open_graph(self.settings)
+        query = "MATCH ({name: $a})-[p:CO_OCCURS_WITH]-({name: $b}) RETURN sum(p.frequency) AS n"
+        with graph.driver(place) as driver:
+            return driver.execute_query(query, a=a, b=b).records[0]["n"]
+
+    def forget_last_commits(self) -> None:
+        """Make Spark believe that the last batch of each query never ended."""
+        for query in QUERIES:
+            commits = Path(self.settings.checkpoint_root) / query.name / "commits"
+            last = max((int(p.name) for p in commits.iterdir() if p.name.isdigit()), default=None)
+            if last is not None:
+                (commits / str(last)).unlink()
+                (commits / f".{last}.crc").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def bench(settings, spark) -> Bench:
+    return Bench(settings, spark)
+
+
+def test_each_event_reaches_each_store_once(bench):
+    sent = bench.messages(12)
+    before = bench.pair("Docker", "Kubernetes")
+    end = ConversationCompleted(
+        event_id=f"{bench.prefix}-end", timestamp=AT, conversation_id=f"{bench.prefix}-c0", messages=4
+    )
+    bench.publish(*sent, end)
+    bench.stream()
+    ids = sorted(e.event_id for e in sent)
+    assert bench.in_warehouse() == ids
+    assert bench.in_lake() == sorted([*ids, end.event_id])
+    found = bench.in_graph()
+    assert {k: n for k, n in found.items() if k.startswith(bench.prefix)} == {f"{bench.prefix}-c{i}": 4 for i in range(3)}
+    docker = sum(n for k, n in found.items() if k.startswith("Docker "))
+    assert docker == sum(e.content.count("Docker") for e in sent)
+    assert bench.pair("Docker", "Kubernetes") - before == sum("Docker" in e.content and "Kubernetes" in e.content for e in sent)
+
+
+def test_a_second_run_goes_on_where_the_first_ended(bench):
+    bench.publish(*bench.messages(6))
+    bench.stream()
+    bench.publish(*bench.messages(6, start=6))
+    bench.stream()
+    assert len(bench.in_lake()) == len(set(bench.in_lake())) == 12
+    assert len(bench.in_warehouse()) == 12
+    assert sum(n for k, n in bench.in_graph().items() if k.startswith(bench.prefix)) == 12
+
+
+def test_a_replayed_batch_changes_nothing(bench):
+    bench.publish(*bench.messages(9))
+    bench.stream()
+    lake_before, house_before, graph_before = bench.in_lake(), bench.in_warehouse(), bench.in_graph()
+    pair_before = bench.pair("Docker", "Kubernetes")
+    bench.forget_last_commits()
+    bench.stream()
+    assert bench.in_lake() == lake_before
+    assert bench.in_warehouse() == house_before
+    assert bench.in_graph() == graph_before
+    assert bench.pair("Docker", "Kubernetes") == pair_before
+    replayed = {s["query"]: s.get("replayed", 0) for s in read_progress(bench.settings)}
+    assert replayed["lake.conversations"] >= 1
+
+
+def test_debates_and_provider_calls_have_their_tables(bench):
+    debate = DebateStarted(
+        event_id=f"{bench.prefix}-d", timestamp=AT, debate_id=f"{bench.prefix}-debate", topic="t", participants=["a", "b"]
+    )
+    call = ProviderCalled(
+        event_id=f"{bench.prefix}-p",
+        timestamp=AT,
+        request_id=f"{bench.prefix}-r",
+        provider="claude",
+        model="m",
+        latency_ms=12.5,
+        tokens_prompt=1,
+        tokens_completion=2,
+        success=True,
+        cost=0.5,
+    )
+    bench.publish(debate, call)
+    bench.stream("lake", "warehouse")
+    assert bench.in_lake("debates") == bench.in_warehouse("debate_events") == [debate.event_id]
+    assert bench.in_lake("provider_calls") == bench.in_warehouse("provider_metrics") == [call.event_id]
+    with warehouse.client(warehouse.open_warehouse(bench.settings)) as client:
+        row = client.query(
+            "SELECT participants FROM debate_events WHERE event_id = {e:String}", parameters={"e": debate.event_id}
+        ).result_rows[0]
+    assert row == (["a", "b"],)
+
+
+def test_a_batch_over_several_days_lands_in_its_partitions(bench):
+    bench.publish(*(bench.message(n, "text", days=n) for n in range(4)))
+    bench.stream("lake.conversations")
+    table = lake.open_table(lake.open_lake(bench.settings), "conversations")
+    rows = table.to_pyarrow_table(columns=["event_id", "year", "month", "day"]).to_pylist()
+    mine = {r["event_id"]: (r["year"], r["month"], r["day"]) for r in rows if r["event_id"].startswith(bench.prefix)}
+    assert mine == {f"{bench.prefix}-{n}": (2026, 6, 1 + n) for n in range(4)}
+    assert any("year=2026/month=06/day=03/" in path for path in table.file_uris())
+
+
+def test_bad_records_are_put_aside_with_their_bytes_and_counted(bench):
+    good = bench.messages(3)
+    bad = {
+        b"\xff\xfe broken": "malformed",
+        b"": "truncated",
+        json.dumps({"event_type": "message.added"}).encode(): "missing required field",
+        good[0].model_dump_json().replace('"schema_version":1', '"schema_version":9').encode(): "schema_version",
+        good[0].model_dump_json().replace('"user"', "7").encode(): "$.role",
+        good[0].model_dump_json().replace("2026-06", "0999-06").encode(): "not within 2000",
+    }
+    bench.publish(good[0], *bad, *good[1:])
+    bench.stream("lake", "warehouse", "graph")
+    assert bench.in_lake() == bench.in_warehouse() == sorted(e.event_id for e in good)
+    table = lake.open_table(lake.open_lake(bench.settings), "quarantine").to_pyarrow_table()
+    mine = {r["value"] or b"": r["reason"] for r in table.to_pylist() if r["key"] == bench.prefix.encode()}
+    assert set(mine) == set(bad)
+    for value, reason in bad.items():
+        assert reason in mine[value]
+    assert sum(s.get("rejected", 0) for s in read_progress(bench.settings) if s["query"] == "lake.conversations") >= 6
+    assert dead_letters(bench.settings) >= 6
+
+
+def test_a_message_of_two_megabytes_goes_through(bench):
+    bench.publish(bench.message(0, "Docker " * (2 << 17)))
+    bench.stream("lake", "warehouse", "graph")
+    assert len(bench.in_lake()) == len(bench.in_warehouse()) == 1
+    assert max(bench.in_graph().values()) == 2 << 17
+
+
+def test_unknown_queries_are_named():
+    with pytest.raises(UsageError, match="unknown query 'lakes'"):
+        select(["lakes"])
+    assert [q.name for q in select(["graph"])] == ["graph.conversations"]
+
+
+def dead_letters(settings: Settings) -> int:
+    ranges = bus.record_ranges(settings, DEADLETTER.name)
+    return sum(end - start for start, end in ranges.values())
