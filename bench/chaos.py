@@ -22,9 +22,8 @@ import psutil
 from harness import PORTS, START, console, installation, message, publish
 from harness import contents as corpus_contents
 
-from helix_pipeline.contracts.topics import CONVERSATIONS
+from helix_pipeline.contracts.topics import CONVERSATIONS, topic_of
 from helix_pipeline.domain.sample.corpus import generate
-from helix_pipeline.contracts.topics import topic_of
 from helix_pipeline.local import servers
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.services.verify import verify
@@ -67,7 +66,10 @@ class Stream:
         arguments = ["stream", "--json", *(["--until-caught-up"] if until_caught_up else [])]
         log = (settings.home / "logs" / "stream.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "helix_pipeline.cli", *arguments], env=environment(settings), stdout=log, stderr=log
+            [sys.executable, "-m", "helix_pipeline.cli", *arguments],
+            env=environment(settings),
+            stdout=log,
+            stderr=log,
         )
 
     def wait_for_batches(self) -> None:
@@ -78,7 +80,9 @@ class Stream:
             if any(s["updated_at"] > self.started and s["pid"] in self.family() for s in states):
                 return
             if self.process.poll() is not None:
-                raise SystemExit(f"helix stream ended with {self.process.returncode}; see {self._settings.home}/logs")
+                raise SystemExit(
+                    f"helix stream ended with {self.process.returncode}; see {self._settings.home}/logs"
+                )
             time.sleep(0.05)
         raise SystemExit(f"no batch within {START_TIMEOUT_S} s; see {self._settings.home}/logs/stream.log")
 
@@ -186,7 +190,9 @@ ACTIONS: dict[str, Callable[[Settings, Load, random.Random], None]] = {
 }
 
 
-def run_point(settings: Settings, load: Load, point: str, rounds: int, chance: random.Random) -> list[dict[str, Any]]:
+def run_point(
+    settings: Settings, load: Load, point: str, rounds: int, chance: random.Random
+) -> list[dict[str, Any]]:
     """Repeat a crash point, catch up, compare; return a row per sink."""
     began = time.monotonic()
     for number in range(rounds):

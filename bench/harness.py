@@ -84,7 +84,9 @@ def preload(settings: Settings, events: int, prefix: str = "bench") -> None:
     texts, producer = contents(), EventProducer(settings)
     with console.status(f"publishing {events:,} events"):
         for number in range(events):
-            event = message(number, texts[number % len(texts)], START + timedelta(seconds=number % 86_400), prefix)
+            event = message(
+                number, texts[number % len(texts)], START + timedelta(seconds=number % 86_400), prefix
+            )
             value = event.__pydantic_serializer__.to_json(event, exclude_none=True)
             producer.publish(CONVERSATIONS.name, event.key, value)
         producer.flush(120)
@@ -100,8 +102,18 @@ def publish(name: str, rows: list[dict[str, Any]], **extra: Any) -> None:
     """Print the rows as a table and write them to bench/results/NAME.json."""
     table = Table(*rows[0].keys(), title=f"bench-{name}")
     for row in rows:
-        table.add_row(*(f"{v:,.2f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v) for v in row.values()))
+        table.add_row(
+            *(
+                f"{v:,.2f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v)
+                for v in row.values()
+            )
+        )
     Console().print(table)
     RESULTS.mkdir(exist_ok=True)
-    result = {"name": name, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine(), "rows": rows}
+    result = {
+        "name": name,
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": machine(),
+        "rows": rows,
+    }
     (RESULTS / f"{name}.json").write_text(json.dumps({**result, **extra}, indent=2), encoding="utf-8")

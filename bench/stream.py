@@ -40,7 +40,9 @@ def plain_consumer(settings: Settings) -> int:
     return count
 
 
-def stream(spark: SparkSession, settings: Settings, shape: Callable[[DataFrame], DataFrame], name: str) -> None:
+def stream(
+    spark: SparkSession, settings: Settings, shape: Callable[[DataFrame], DataFrame], name: str
+) -> None:
     """Run Kafka through a shape into noop."""
     checkpoint = settings.home / "bench" / name
     shutil.rmtree(checkpoint, ignore_errors=True)
@@ -75,7 +77,9 @@ def plain_insert(settings: Settings, chunk: int = 32_768) -> Callable[[], None]:
     def insert() -> None:
         with warehouse.client(warehouse.open_warehouse(settings)) as connection:
             for start in range(0, rows.num_rows, chunk):
-                warehouse.insert(connection, "conversation_messages", rows.slice(start, chunk), f"plain/{start}")
+                warehouse.insert(
+                    connection, "conversation_messages", rows.slice(start, chunk), f"plain/{start}"
+                )
 
     return insert
 
@@ -89,7 +93,10 @@ def reset(settings: Settings) -> None:
     with warehouse.client(warehouse.open_warehouse(settings)) as connection:
         connection.command("TRUNCATE TABLE conversation_messages")
     place = graph.open_graph(settings)
-    with GraphDatabase.driver(place.uri, auth=(place.username, place.password)) as connection, connection.session() as s:
+    with (
+        GraphDatabase.driver(place.uri, auth=(place.username, place.password)) as connection,
+        connection.session() as s,
+    ):
         s.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
 
 
@@ -146,7 +153,9 @@ def sinks(spark: SparkSession, settings: Settings, events: int) -> list[dict[str
         ("lake + ClickHouse + Neo4j", ["lake.conversations", "warehouse.conversation_messages", "graph"]),
     ):
         reset(settings)
-        row = measure(name, events, lambda queries=queries: run(spark, settings, queries, until_caught_up=True))
+        row = measure(
+            name, events, lambda queries=queries: run(spark, settings, queries, until_caught_up=True)
+        )
         if "Neo4j" in name:
             row |= {f"{k}/s": int(v / row["seconds"]) for k, v in graph_sums(settings).items()}
         rows.append(row)
@@ -172,14 +181,23 @@ def main() -> None:
         rows = [
             measure("plain consumer, JSON decoded", events, lambda: plain_consumer(settings)),
             measure("Spark Kafka to noop, raw", events, lambda: stream(spark, settings, lambda r: r, "raw")),
-            measure("Spark Kafka to noop, from_json", events, lambda: stream(spark, settings, parsed, "parsed")),
-            measure("Spark Kafka to noop, this decoder", events, lambda: stream(spark, settings, decoded, "decoded")),
+            measure(
+                "Spark Kafka to noop, from_json", events, lambda: stream(spark, settings, parsed, "parsed")
+            ),
+            measure(
+                "Spark Kafka to noop, this decoder",
+                events,
+                lambda: stream(spark, settings, decoded, "decoded"),
+            ),
             *sinks(spark, settings, events),
         ]
         watch.finish()
         floor = next(row["events/s"] for row in rows if row["what"] == "Spark Kafka to noop, from_json")
         rows = [{**row, "of noop": round(row["events/s"] / floor, 2)} for row in rows]
-        shown = [{"what": "", "events/s": 0, "seconds": 0.0, "of noop": 0.0, "mentions/s": "", "pairs/s": "", **r} for r in rows]
+        shown = [
+            {"what": "", "events/s": 0, "seconds": 0.0, "of noop": 0.0, "mentions/s": "", "pairs/s": "", **r}
+            for r in rows
+        ]
         half = len(watch.samples) // 2
         heap = {"first_half_max": max(watch.samples[:half]), "second_half_max": max(watch.samples[half:])}
         console.print(f"driver heap (MB): {heap}")

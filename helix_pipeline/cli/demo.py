@@ -48,7 +48,12 @@ def demo(
     with timings.step("verify"):
         console.rule("4/4 compare the stores")
         report = verify.compare(settings)
-    result = {"ok": report.ok, "accepted": read.accepted, "duplicates": read.duplicates, "rejected": read.rejected}
+    result = {
+        "ok": report.ok,
+        "accepted": read.accepted,
+        "duplicates": read.duplicates,
+        "rejected": read.rejected,
+    }
     _show({**result, "stores": store_counts(settings), "seconds": timings.seconds}, settings, as_json)
     if not report.ok or read.bad_files:
         raise typer.Exit(1)
@@ -64,10 +69,16 @@ def _show(result: dict[str, Any], settings: Settings, as_json: bool) -> None:
     seconds = result["seconds"]
     console.print("  ".join(f"{step} {value:.1f} s" for step, value in seconds.items()))
     rate = result["accepted"] / seconds["stream"]
-    console.print(f"{result['accepted']:,} new events streamed at {rate:,.0f} events/s, Spark's start included")
-    console.print("[green]all stores agree[/green]" if result["ok"] else "[red]the stores disagree[/red]: helix verify")
+    console.print(
+        f"{result['accepted']:,} new events streamed at {rate:,.0f} events/s, Spark's start included"
+    )
+    console.print(
+        "[green]all stores agree[/green]" if result["ok"] else "[red]the stores disagree[/red]: helix verify"
+    )
     neo4j = settings.neo4j
-    console.print(NEXT.format(home=settings.home, http=neo4j.http_port, user=neo4j.username, lake=settings.lake_root))
+    console.print(
+        NEXT.format(home=settings.home, http=neo4j.http_port, user=neo4j.username, lake=settings.lake_root)
+    )
 
 
 def _table(result: dict[str, Any]) -> Table:

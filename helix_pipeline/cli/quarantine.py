@@ -25,9 +25,7 @@ Reason = Annotated[str | None, typer.Option("--reason", help="Only records with 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    commands = typer.Typer(
-        help="Records that could not be read: list, correct, send again.", no_args_is_help=True
-    )
+    commands = typer.Typer(help="Records that could not be read: list, correct, send again.", no_args_is_help=True)
     commands.command("list")(show)
     commands.command("replay")(replay)
     commands.command("export")(export)
@@ -62,9 +60,7 @@ def replay(
     topic: TopicName = None,
     reason: Reason = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
-    corrected: Annotated[
-        Path | None, typer.Option("--from", help="JSON lines with corrected values.")
-    ] = None,
+    corrected: Annotated[Path | None, typer.Option("--from", help="JSON lines with corrected values.")] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,9 +89,7 @@ def export(
     from helix_pipeline.services.quarantine import export as write
 
     count = write(load(config), Selection(topic, reason), out)
-    Console().print(
-        f"{count:,} records to correct in {out}: then helix quarantine replay --from {out}", markup=False
-    )
+    Console().print(f"{count:,} records to correct in {out}: then helix quarantine replay --from {out}", markup=False)
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -123,23 +117,17 @@ def _show_listing(listing: "Listing", sent: set[bytes]) -> None:
     for row in _rows(listing, sent):
         place = f"{row['partition']}:{row['offset']}"
         again = "yes" if row["replayed"] else "no"
-        table.add_row(
-            row["topic"], place, row["time"][:19], escape(row["reason"]), escape(row["preview"]), again
-        )
+        table.add_row(row["topic"], place, row["time"][:19], escape(row["reason"]), escape(row["preview"]), again)
     console = Console()
     console.print(table)
     for reason, count in listing.reasons.items():
         console.print(f"{count:>9,}  {escape(reason)}", highlight=False)
-    console.print(
-        f"{listing.total:>9,}  in all; the newest {len(listing.records):,} are shown", highlight=False
-    )
+    console.print(f"{listing.total:>9,}  in all; the newest {len(listing.records):,} are shown", highlight=False)
 
 
 def _show_replay(report: "ReplayReport") -> None:
     console = Console()
     sent = "would be sent" if report.dry_run else "sent again"
-    console.print(
-        f"{report.sent:,} {sent}, {report.before:,} were before, {report.left:,} left", highlight=False
-    )
+    console.print(f"{report.sent:,} {sent}, {report.before:,} were before, {report.left:,} left", highlight=False)
     for reason, count in report.reasons.items():
         console.print(f"{count:>9,}  {escape(reason)}", highlight=False)

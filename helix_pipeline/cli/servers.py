@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from helix_pipeline.local import servers
 from helix_pipeline.local.servers import NAMES, ServerStatus
@@ -96,19 +96,23 @@ def _show(found: list[ServerStatus], streams: list[dict[str, Any]], as_json: boo
         return
     console = Console()
     console.print(_server_table(found))
+    for server in found:
+        note = server.detail or (f"log: {server.log}" if server.log else "")
+        if note:
+            console.print(escape(f"{server.name}: {note}"), soft_wrap=True, highlight=False)
     if streams:
         console.print(_stream_table(streams))
 
 
 def _server_table(found: list[ServerStatus]) -> Table:
-    table = Table("server", "state", "version", "address", "pid", "memory", "up for", "log or what is wrong")
+    address = Column("address", overflow="fold")
+    table = Table("server", "state", "version", address, "pid", "memory", "up for")
     for server in found:
         state = f"[{_COLOURS[server.state]}]{server.state}"
         memory = f"{server.memory_mb:,.0f} MB" if server.memory_mb is not None else ""
         uptime = f"{server.uptime_s:,.0f} s" if server.uptime_s is not None else ""
-        process = str(server.pid or ""), memory, uptime
-        note = escape(server.detail or server.log)
-        table.add_row(server.name, state, server.version, server.address, *process, note)
+        pid = str(server.pid or "")
+        table.add_row(server.name, state, server.version, escape(server.address), pid, memory, uptime)
     return table
 
 

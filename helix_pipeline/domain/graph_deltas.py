@@ -109,6 +109,8 @@ def bucket(a: str) -> int:
 def add_up(tables: Iterable[pa.Table]) -> pa.Table:
     """Add up the deltas of several batches: one row for each (`kind`, `a`, `b`), ordered by bucket and kind."""
     whole = pa.concat_tables([SCHEMA.empty_table(), *tables])
-    summed = whole.group_by(["bucket", "kind", "a", "b"]).aggregate([("n", "sum"), ("first", "min"), ("last", "max")])
+    summed = whole.group_by(["bucket", "kind", "a", "b"]).aggregate(
+        [("n", "sum"), ("first", "min"), ("last", "max")]
+    )
     order = pc.sort_indices(summed, sort_keys=[(name, "ascending") for name in ("bucket", "kind", "a", "b")])
     return summed.rename_columns(["bucket", "kind", "a", "b", "n", "first", "last"]).take(order)

@@ -86,9 +86,7 @@ def _node(record: dict[str, Any], node_id: str, place: str, conversation_id: str
         "timestamp": said.get("create_time"),
     }
     metadata = {**_metadata(said), **({} if sequence else _about(record))}
-    return message(
-        fields, place, conversation_id, sequence, metadata=metadata, start=record.get("create_time")
-    )
+    return message(fields, place, conversation_id, sequence, metadata=metadata, start=record.get("create_time"))
 
 
 def _content(content: Any) -> tuple[Any, list[Any]]:

@@ -136,9 +136,7 @@ def _judgment(debate: _Debate, judgment: dict[str, Any], number: int) -> Outcome
         "margin": judgment.get("margin_pro"),
         "confidence": judgment.get("confidence"),
     }
-    rest = {
-        key: value for key, value in judgment.items() if key not in {*fields, "winner_side", "margin_pro"}
-    }
+    rest = {key: value for key, value in judgment.items() if key not in {*fields, "winner_side", "margin_pro"}}
     return debate.event(DebateJudged, number, fields, rest)
 
 
@@ -149,9 +147,7 @@ def _side(judgment: dict[str, Any]) -> str | None:
 
 def _verdict(judgments: list[dict[str, Any]]) -> dict[str, Any]:
     sides = [_side(judgment) for judgment in judgments]
-    margins = [
-        value for judgment in judgments if isinstance(value := judgment.get("margin_pro"), int | float)
-    ]
+    margins = [value for judgment in judgments if isinstance(value := judgment.get("margin_pro"), int | float)]
     balance = sum(margins) or sides.count("pro") - sides.count("con")
     winner = None if balance == 0 else SIDES[balance < 0]
     return {
@@ -176,9 +172,7 @@ def preference_events(record: dict[str, Any], place: str) -> Iterator[Outcome]:
         yield Rejected(place, "wrong type", f"`participants` is not a list of two objects: {shown(sides)}")
         return
     if not isinstance(preference, int | float) or not 0 <= preference <= 1:
-        yield Rejected(
-            place, "bad value", f"`preference_for_candidate` = {shown(preference)} is not within 0 to 1"
-        )
+        yield Rejected(place, "bad value", f"`preference_for_candidate` = {shown(preference)} is not within 0 to 1")
         return
     yield from _preference(debate, record, sides, preference)
 

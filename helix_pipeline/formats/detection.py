@@ -38,9 +38,7 @@ SHAPES = (
     Shape("ShareGPT", frozenset({"conversations"}), lambda: chats.sharegpt_events),
     Shape("OpenAI chat", frozenset({"messages"}), lambda: chats.openai_events),
     Shape("debates", frozenset({"debate_id", "turns"}), lambda: debates.debate_events),
-    Shape(
-        "pairwise preferences", frozenset({"debate_id", "participants"}), lambda: debates.preference_events
-    ),
+    Shape("pairwise preferences", frozenset({"debate_id", "participants"}), lambda: debates.preference_events),
     Shape("conversations", frozenset({"conversation_id", "content"}), messages.reader),
 )
 """The shapes, the most telling keys first."""
@@ -94,10 +92,6 @@ def _refusal(source: Source, prefix: bytes, keys: frozenset[str]) -> BadFileErro
             return UnknownFormatError(f"{source.name}: unknown format: {what}")
     known = ", ".join(shape.name for shape in SHAPES)
     if not keys:
-        return UnknownFormatError(
-            f"{source.name}: unknown format: no JSON object in the first MiB; known: {known}"
-        )
+        return UnknownFormatError(f"{source.name}: unknown format: no JSON object in the first MiB; known: {known}")
     shown = ", ".join(sorted(keys)[:12])
-    return UnknownFormatError(
-        f"{source.name}: unknown format: records with the keys {shown:.200}; known: {known}"
-    )
+    return UnknownFormatError(f"{source.name}: unknown format: records with the keys {shown:.200}; known: {known}")

@@ -48,9 +48,7 @@ def instant(value: object) -> datetime:
     moment = _parsed(value)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     if not EARLIEST <= moment < LATEST:
-        raise FieldError(
-            "absurd timestamp", f"`timestamp` = {value!s:.40} is outside {EARLIEST:%Y} to {LATEST:%Y}"
-        )
+        raise FieldError("absurd timestamp", f"`timestamp` = {value!s:.40} is outside {EARLIEST:%Y} to {LATEST:%Y}")
     return moment.astimezone(UTC)
 
 
@@ -66,9 +64,7 @@ def _parsed(value: object) -> datetime:
             return _from_epoch(value)
     except ValueError:
         pass
-    raise FieldError(
-        "bad timestamp", f"`timestamp` = {str(value)[:40]!r} is neither ISO 8601 nor epoch seconds"
-    )
+    raise FieldError("bad timestamp", f"`timestamp` = {str(value)[:40]!r} is neither ISO 8601 nor epoch seconds")
 
 
 def _from_epoch(value: float) -> datetime:

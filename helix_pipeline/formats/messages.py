@@ -61,9 +61,7 @@ def message(
             return Rejected(place, "missing field", f"`{required}` is missing")
     content, parts = text_and_rest(fields["content"])
     try:
-        timestamp, assumed = timing(
-            fields.get("timestamp"), start, sequence if isinstance(sequence, int) else 0
-        )
+        timestamp, assumed = timing(fields.get("timestamp"), start, sequence if isinstance(sequence, int) else 0)
     except FieldError as error:
         return Rejected(place, error.reason, str(error))
     message_id = label(fields.get("message_id"))

@@ -67,9 +67,7 @@ def _refusal(error: ValidationError, place: str) -> Rejected:
         return Rejected(place, "missing field", f"`{key}` is missing")
     found = shown(first["input"])
     if key == "schema_version" and first["type"] == "less_than_equal":
-        return Rejected(
-            place, "newer schema version", f"{found} is newer than {SCHEMA_VERSION}; update helix"
-        )
+        return Rejected(place, "newer schema version", f"{found} is newer than {SCHEMA_VERSION}; update helix")
     reason = _REASONS.get(first["type"]) or ("wrong type" if first["type"].endswith("_type") else "bad value")
     return Rejected(place, reason, f"`{key}` = {found}: {first['msg']}")
 

@@ -85,13 +85,9 @@ def _objects(source: Source, level: int) -> Iterator[Record | Rejected]:
             number += 1
             yield decode(piece, f"item {number}")
         if cutter.held > MAX_RECORD_BYTES:
-            raise BadFileError(
-                f"{source.name}: item {number + 1} is longer than {MAX_RECORD_BYTES >> 20} MiB"
-            )
+            raise BadFileError(f"{source.name}: item {number + 1} is longer than {MAX_RECORD_BYTES >> 20} MiB")
     if cutter.depth > 0 or cutter.quoted:
-        raise BadFileError(
-            f"{source.name}: the JSON ends too early, after item {number}; everything before was read"
-        )
+        raise BadFileError(f"{source.name}: the JSON ends too early, after item {number}; everything before was read")
     if rest := cutter.rest():
         yield decode(rest, f"after item {number}")
 
@@ -114,9 +110,7 @@ class _Cutter:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield each piece that is complete by now: an object, with whatever stands wrongly before it."""
         self._buffer += chunk
-        while (
-            match := (_INSIDE if self.quoted else _OUTSIDE).search(self._buffer, self._position)
-        ) is not None:
+        while (match := (_INSIDE if self.quoted else _OUTSIDE).search(self._buffer, self._position)) is not None:
             start, self._position = match.span()
             del match
             if (end := self._step(self._buffer[start])) is not None:
@@ -156,9 +150,7 @@ def decode(data: bytes, place: str) -> Record | Rejected:
     try:
         value = msgspec.json.decode(data)
     except UnicodeDecodeError as error:
-        return Rejected(
-            place, "invalid UTF-8", f"{error.reason}: {shown(error.object[error.start : error.end])}"
-        )
+        return Rejected(place, "invalid UTF-8", f"{error.reason}: {shown(error.object[error.start : error.end])}")
     except RecursionError:
         return Rejected(place, "broken JSON", "nested too deeply")
     except msgspec.MsgspecError as error:

@@ -104,9 +104,7 @@ class Source(io.RawIOBase):
         except zlib.error as error:
             raise BadFileError(f"{self.name}: corrupt gzip ({error}); reading stopped there") from None
         if begun and not decoder.eof:
-            raise BadFileError(
-                f"{self.name}: truncated gzip; everything before its end was read; fetch the file again"
-            )
+            raise BadFileError(f"{self.name}: truncated gzip; everything before its end was read; fetch the file again")
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -143,9 +141,7 @@ def _expand(path: Path) -> list[tuple[Path, bool]]:
         raise UsageError(f"{path}: no such file or folder")
     if path == STANDARD_INPUT or not path.is_dir():
         return [(path, False)]
-    inside = sorted(
-        file for file in path.rglob("*") if _is_candidate(file.relative_to(path)) and file.is_file()
-    )
+    inside = sorted(file for file in path.rglob("*") if _is_candidate(file.relative_to(path)) and file.is_file())
     if not inside:
         raise UsageError(f"{path}: the folder holds no file named {', '.join(f'*{name}' for name in NAMES)}")
     return [(file, True) for file in inside]

@@ -98,9 +98,7 @@ def _fetch(conf: str, ivy_file: Path, folder: Path) -> None:
         if problem is None:
             break
     else:
-        raise ToolchainError(
-            f"the jars of {conf} could not be fetched: {problem}; check the network, run again"
-        )
+        raise ToolchainError(f"the jars of {conf} could not be fetched: {problem}; check the network, run again")
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 

@@ -58,9 +58,7 @@ class KafkaServer(LocalServer):
         """Ask for the cluster's metadata: a broker is listed once topics can be made on it."""
         if not self.external:
             require_listening("127.0.0.1", self.settings.kafka.port, timeout_s)
-        client = AdminClient(
-            {"bootstrap.servers": self.address, "log_level": 0, "error_cb": lambda error: None}
-        )
+        client = AdminClient({"bootstrap.servers": self.address, "log_level": 0, "error_cb": lambda error: None})
         try:
             metadata = client.list_topics(timeout=timeout_s)
         except KafkaException as error:

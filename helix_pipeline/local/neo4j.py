@@ -122,14 +122,8 @@ class Neo4jServer(LocalServer):
             raise NotReadyError(str(error)) from None
 
     def _refused(self) -> str:
-        start = (
-            ""
-            if self.external
-            else f"; a local server keeps the password of its first start (in {self.folder})"
-        )
-        return (
-            f"neo4j at {self.address} refuses user {self.settings.neo4j.username} with NEO4J_PASSWORD{start}"
-        )
+        start = "" if self.external else f"; a local server keeps the password of its first start (in {self.folder})"
+        return f"neo4j at {self.address} refuses user {self.settings.neo4j.username} with NEO4J_PASSWORD{start}"
 
 
 class _RefusedError(ServerError):

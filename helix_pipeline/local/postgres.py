@@ -105,9 +105,7 @@ def _initdb(place: Place) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise ServerError(
-            f"postgres: no database cluster could be made in {place.data}: {done.stderr.strip()[-400:]}"
-        )
+        raise ServerError(f"postgres: no database cluster could be made in {place.data}: {done.stderr.strip()[-400:]}")
 
 
 def _wait_for_orphans(data: Path) -> None:

@@ -55,9 +55,7 @@ class ServerProcess:
         except psutil.NoSuchProcess:
             return None
 
-    def start(
-        self, command: Sequence[str], environment: Mapping[str, str], account: Account | None = None
-    ) -> None:
+    def start(self, command: Sequence[str], environment: Mapping[str, str], account: Account | None = None) -> None:
         """Start a detached process that writes to the log; `environment` is added to this process's own."""
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         self._rotate_log()
@@ -123,8 +121,6 @@ class ServerProcess:
 
 
 def _is_same(process: psutil.Process, record: _Record) -> bool:
-    if process.status() == psutil.STATUS_ZOMBIE:
-        return False
     if abs(process.create_time() - record.create_time) > _CLOCK_TOLERANCE_S:
         return False
     try:

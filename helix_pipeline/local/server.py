@@ -119,9 +119,7 @@ class LocalServer(ABC):
             except NotReadyError as error:
                 self._require_alive()
                 if time.monotonic() > deadline:
-                    raise ServerError(
-                        f"{self.name} at {self.address} does not answer: {error}{self._hint()}"
-                    ) from None
+                    raise ServerError(f"{self.name} at {self.address} does not answer: {error}{self._hint()}") from None
             time.sleep(_POLL_S)
 
     def _answer_once(self) -> None:

@@ -123,9 +123,7 @@ def _exclusive(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ServerError(
-                f"another `helix up` or `helix down` works in {home}; wait until it has ended"
-            ) from None
+            raise ServerError(f"another `helix up` or `helix down` works in {home}; wait until it has ended") from None
         yield
 
 

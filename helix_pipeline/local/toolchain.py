@@ -10,9 +10,7 @@ from pathlib import Path
 from helix_pipeline.errors import ToolchainError
 
 MINIMUM_JAVA = 17
-_INSTALL = (
-    f"install Java {MINIMUM_JAVA} or newer (Debian: apt install openjdk-17-jre-headless) or set JAVA_HOME"
-)
+_INSTALL = f"install Java {MINIMUM_JAVA} or newer (Debian: apt install openjdk-17-jre-headless) or set JAVA_HOME"
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 from helix_pipeline.contracts.tables import EVENT_TABLES, LAKE_QUARANTINE
 from helix_pipeline.contracts.topics import TOPICS, topic_of
 from helix_pipeline.domain.sample.corpus import generate
@@ -72,7 +71,8 @@ def _lake_counts(settings: Settings) -> dict[str, int]:
 
 def _warehouse_counts(settings: Settings) -> dict[str, int]:
     with warehouse.client(warehouse.open_warehouse(settings)) as connection:
-        return {name: int(connection.command(f"SELECT count() FROM {name}")) for name in warehouse.SOURCES}
+        count = "SELECT count() FROM {table:Identifier}"
+        return {name: int(connection.command(count, {"table": name})) for name in warehouse.SOURCES}
 
 
 def _graph_counts(settings: Settings) -> dict[str, int]:

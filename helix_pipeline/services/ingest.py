@@ -91,9 +91,7 @@ def ingest(
         for path, in_folder in found:
             run.file(path, in_folder)
     if not report.files and not report.bad_files:
-        raise UsageError(
-            f"{', '.join(map(str, paths))}: no file of a known format: {report.ignored_files[0]}"
-        )
+        raise UsageError(f"{', '.join(map(str, paths))}: no file of a known format: {report.ignored_files[0]}")
     report.seconds = time.monotonic() - begin
     return report
 

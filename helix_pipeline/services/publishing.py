@@ -98,8 +98,7 @@ class Publisher:
     def _end_offsets(self) -> Offsets:
         return {
             self._topic_ids[topic]: {
-                str(partition): end
-                for partition, (_, end) in bus.record_ranges(self._settings, topic).items()
+                str(partition): end for partition, (_, end) in bus.record_ranges(self._settings, topic).items()
             }
             for topic in self._topic_ids
         }

@@ -101,13 +101,14 @@ def read(settings: Settings, selection: Selection) -> Iterator[Quarantined]:
     dataset = open_table(open_lake(settings), LAKE_QUARANTINE.name).to_pyarrow_dataset()
     batches = dataset.to_batches(
         columns=LAKE_QUARANTINE.schema.names,
-        filter=selection.expression(),
         batch_size=SCAN_ROWS,
         batch_readahead=1,
         fragment_readahead=1,
     )
+    wanted = selection.expression()
     for batch in batches:
-        for row in batch.to_pylist():
+        # Not pushed into the scan: delta-rs drops files whose log has no statistics for the column.
+        for row in (batch if wanted is None else batch.filter(wanted)).to_pylist():
             yield _record(row)
 
 

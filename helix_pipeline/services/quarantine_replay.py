@@ -68,19 +68,15 @@ class ReplayReport:
         self.reasons[generic(reason)] += 1
 
 
-def replay(
-    settings: Settings, selection: Selection, dry_run: bool, corrected: Path | None = None
-) -> ReplayReport:
+def replay(settings: Settings, selection: Selection, dry_run: bool, corrected: Path | None = None) -> ReplayReport:
     """Send the records of a selection again, or with `corrected` the versions in that file.
 
-    Each is sent at most once. Raises UsageError for a file that is not as `export` writes it; StoreError where a
-    store fails: then the same call can be made again and completes the rest.
+    Each is sent at most once. Raises UsageError for a file that is not as `export` writes it, StoreError where
+    a store fails; then the same call can be made again and completes the rest.
     """
     started = time.monotonic()
     report = ReplayReport(dry_run)
-    source = (
-        _corrected(settings, corrected, report) if corrected else _as_they_are(settings, selection, report)
-    )
+    source = _corrected(settings, corrected, report) if corrected else _as_they_are(settings, selection, report)
     if dry_run:
         for chunk in _chunks(source):
             before = sent_before(settings, [resend.original for resend in chunk])
@@ -100,9 +96,7 @@ def sent_before(settings: Settings, records: Iterable[Quarantined]) -> set[bytes
     timeout = settings.postgres.timeout_s
     try:
         with psycopg.connect(settings.postgres.address, connect_timeout=max(2, int(timeout))) as connection:
-            connection.execute(
-                "SELECT set_config('statement_timeout', %s, false)", (str(int(timeout * 1000)),)
-            )
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(int(timeout * 1000)),))
             rows = connection.execute("SELECT id FROM ingest_event WHERE id = ANY(%s)", (ids,)).fetchall()
     except psycopg.errors.UndefinedTable:
         return set()
@@ -165,9 +159,7 @@ class Replayer:
             }
             for messages in bus.read_records(self._settings, topic, ranges):
                 for message in messages:
-                    yield from (
-                        replay_id(value.decode()) for name, value in message.headers() or () if name == HEADER
-                    )
+                    yield from (replay_id(value.decode()) for name, value in message.headers() or () if name == HEADER)
 
 
 def _as_they_are(settings: Settings, selection: Selection, report: ReplayReport) -> Iterator[Resend]:
@@ -228,9 +220,7 @@ def _line(text: str, where: str) -> dict[str, Any]:
     return line
 
 
-def _originals(
-    settings: Settings, places: set[tuple[str, int, int]]
-) -> dict[tuple[str, int, int], Quarantined]:
+def _originals(settings: Settings, places: set[tuple[str, int, int]]) -> dict[tuple[str, int, int], Quarantined]:
     """Return the records of these places; of a topic that was created again, the newest."""
     found: dict[tuple[str, int, int], Quarantined] = {}
     for record in read(settings, Selection()):

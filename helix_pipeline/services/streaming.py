@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -55,7 +56,7 @@ def run(
     create_tables(open_lake(settings), LAKE_TABLES)
     listener = ProgressListener(settings.home / "streams")
     spark.streams.addListener(listener)
-    begin = lambda query: start(spark, settings, query, listener.batch_written, until_caught_up)  # noqa: E731
+    begin = partial(_begin, spark, settings, listener, until_caught_up)
     running = [_Running(query, begin(query)) for query in select(names)]
     try:
         while running and not stop.is_set():
@@ -68,6 +69,12 @@ def run(
             item.handle.stop()
         _settle(spark)
         spark.streams.removeListener(listener)
+
+
+def _begin(
+    spark: SparkSession, settings: Settings, listener: ProgressListener, until_caught_up: bool, query: Query
+) -> StreamingQuery:
+    return start(spark, settings, query, listener.batch_written, until_caught_up)
 
 
 def _watch(item: _Running, begin: Callable[[Query], StreamingQuery], settings: Settings) -> bool:

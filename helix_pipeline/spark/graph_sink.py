@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 
 from helix_pipeline.contracts.topics import CONVERSATIONS
 from helix_pipeline.domain.entities.extractor import EntityExtractor, load_extractor
-from helix_pipeline.domain.graph_deltas import SCHEMA, Deltas, add_up
+from helix_pipeline.domain.graph_deltas import Deltas, add_up
 from helix_pipeline.settings import Settings
 from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, parallelism, query_id
 from helix_pipeline.spark.source import read_batches

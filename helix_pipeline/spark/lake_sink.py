@@ -77,7 +77,8 @@ def _write(batches: Iterable[pa.RecordBatch], lake: Lake, table: str, settings: 
 
 def _full(batches: list[pa.RecordBatch], settings: Settings) -> bool:
     rows = sum(batch.num_rows for batch in batches)
-    return rows >= settings.lake.rows_per_file or sum(batch.nbytes for batch in batches) >= BUFFER_BYTES
+    size = sum(batch.nbytes for batch in batches)
+    return bool(rows >= settings.lake.rows_per_file or size >= BUFFER_BYTES)
 
 
 def _flush(

@@ -18,7 +18,7 @@ from helix_pipeline import telemetry
 from helix_pipeline.spark.batch import BatchReport
 
 
-class ProgressListener(StreamingQueryListener):
+class ProgressListener(StreamingQueryListener):  # type: ignore[misc]
     """Keeps the newest state of each query under `folder`, one JSON file each, and the metrics."""
 
     def __init__(self, folder: Path) -> None:
@@ -77,8 +77,21 @@ class ProgressListener(StreamingQueryListener):
         )
 
     def _write(self, name: str, **changes: Any) -> None:
-        start = {"query": name, "state": "running", "rows_per_second": 0.0, "lag": 0, "batch_seconds": 0.0, "failures": 0}
-        state = {**start, **self._states.get(name, {}), **changes, "pid": os.getpid(), "updated_at": time.time()}
+        start = {
+            "query": name,
+            "state": "running",
+            "rows_per_second": 0.0,
+            "lag": 0,
+            "batch_seconds": 0.0,
+            "failures": 0,
+        }
+        state = {
+            **start,
+            **self._states.get(name, {}),
+            **changes,
+            "pid": os.getpid(),
+            "updated_at": time.time(),
+        }
         self._states[name] = state
         path = self._folder / f"{name}.json"
         path.with_suffix(".tmp").write_text(json.dumps(state), encoding="utf-8")

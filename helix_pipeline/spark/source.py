@@ -40,4 +40,7 @@ def read_batches(batches: Iterable[pa.RecordBatch], topic_name: str) -> Iterator
     read = decoder(next(topic for topic in TOPICS if topic.name == topic_name)).decode
     for batch in batches:
         values = batch.column("value").to_pylist()
-        yield batch, read(values, batch.column("partition"), batch.column("offset"), batch.column("timestamp"))
+        yield (
+            batch,
+            read(values, batch.column("partition"), batch.column("offset"), batch.column("timestamp")),
+        )

@@ -35,9 +35,7 @@ def warehouse_writer(settings: Settings, query: str, table: str, report: Report)
     return write
 
 
-def _insert(
-    batches: Iterable[pa.RecordBatch], house: Warehouse, table: str, token: str
-) -> Iterator[pa.RecordBatch]:
+def _insert(batches: Iterable[pa.RecordBatch], house: Warehouse, table: str, token: str) -> Iterator[pa.RecordBatch]:
     """Insert the records of a task; yields one row of `COUNTS`."""
     topic = SOURCES[table].topic
     assert topic is not None

@@ -84,9 +84,7 @@ def _limits(topic: Topic, settings: Settings) -> dict[str, str]:
 
 def _create(admin: AdminClient, topics: Sequence[Topic], settings: Settings) -> None:
     new = [
-        NewTopic(
-            topic.name, topic.partitions, settings.kafka.replication_factor, config=_limits(topic, settings)
-        )
+        NewTopic(topic.name, topic.partitions, settings.kafka.replication_factor, config=_limits(topic, settings))
         for topic in topics
     ]
     if not new:
@@ -108,23 +106,17 @@ def _align(admin: AdminClient, topics: Sequence[Topic], settings: Settings) -> s
     differing = []
     for topic, resource in zip(topics, resources, strict=True):
         entries = result_of(current[resource], settings, f"read the configuration of {topic.name}")
-        wanted = {
-            key: value for key, value in _limits(topic, settings).items() if entries[key].value != value
-        }
+        wanted = {key: value for key, value in _limits(topic, settings).items() if entries[key].value != value}
         if wanted:
             differing.append(_change(topic.name, wanted))
     if differing:
-        for resource, future in admin.incremental_alter_configs(
-            differing, request_timeout=REQUEST_TIMEOUT_S
-        ).items():
+        for resource, future in admin.incremental_alter_configs(differing, request_timeout=REQUEST_TIMEOUT_S).items():
             result_of(future, settings, f"configure {resource.name}")
     return {resource.name for resource in differing}
 
 
 def _change(name: str, values: Mapping[str, str]) -> ConfigResource:
-    entries = [
-        ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()
-    ]
+    entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()]
     return ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
 
 
@@ -144,8 +136,7 @@ def topic_ids(settings: Settings) -> dict[str, str]:
     names = TopicCollection([topic.name for topic in TOPICS])
     futures = admin.describe_topics(names, request_timeout=REQUEST_TIMEOUT_S)
     return {
-        name: str(result_of(future, settings, f"describe topic {name}").topic_id)
-        for name, future in futures.items()
+        name: str(result_of(future, settings, f"describe topic {name}").topic_id) for name, future in futures.items()
     }
 
 
@@ -154,9 +145,7 @@ def record_ranges(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
     admin = admin_client(settings)
     metadata = topic_metadata(admin, settings)
     if topic not in metadata:
-        raise StoreError(
-            f"Kafka at {settings.kafka.address} has no topic {topic}: create it with `helix topics`"
-        )
+        raise StoreError(f"Kafka at {settings.kafka.address} has no topic {topic}: create it with `helix topics`")
     partitions = sorted(metadata[topic].partitions)
     first = _offsets(admin, settings, topic, partitions, OffsetSpec.earliest())
     end = _offsets(admin, settings, topic, partitions, OffsetSpec.latest())
@@ -197,9 +186,7 @@ def read_records(
             if messages:
                 deadline = time.monotonic() + timeout_s
             elif time.monotonic() > deadline:
-                raise StoreError(
-                    f"Kafka at {settings.kafka.address} sent nothing of {topic} for {timeout_s:g} s"
-                )
+                raise StoreError(f"Kafka at {settings.kafka.address} sent nothing of {topic} for {timeout_s:g} s")
             if records := [message for message in messages if _within(message, ends)]:
                 yield records
     finally:
@@ -250,9 +237,7 @@ class EventProducer:
             except BufferError:
                 self._producer.poll(0.1)
                 if time.monotonic() > deadline:
-                    raise StoreError(
-                        f"Kafka at {self._address} takes no more records: its queue is full"
-                    ) from None
+                    raise StoreError(f"Kafka at {self._address} takes no more records: its queue is full") from None
             except KafkaException as error:
                 raise StoreError(f"Kafka refused a record for {topic}: {error.args[0].str()}") from None
             else:

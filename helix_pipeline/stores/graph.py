@@ -93,7 +93,9 @@ class Graph:
 def open_graph(settings: Settings) -> Graph:
     """Return the graph that the settings name."""
     neo4j = settings.neo4j
-    return Graph(neo4j.address, neo4j.username, neo4j.password.get_secret_value(), neo4j.database, neo4j.timeout_s)
+    return Graph(
+        neo4j.address, neo4j.username, neo4j.password.get_secret_value(), neo4j.database, neo4j.timeout_s
+    )
 
 
 @contextmanager
@@ -137,4 +139,3 @@ def _apply_bucket(tx: ManagedTransaction, ledger: str, batch: int, deltas: pa.Ta
 def _rows(deltas: pa.Table) -> list[list[Any]]:
     columns = [deltas[name].to_pylist() for name in ("a", "b", "n", "first", "last")]
     return [list(row) for row in zip(*columns, strict=True)]
-

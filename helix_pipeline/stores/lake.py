@@ -28,7 +28,15 @@ from helix_pipeline.contracts.tables import LakeTable
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
 
-STATISTICS = ("conversation_id", "debate_id", "request_id", "timestamp", "sequence", "kafka_partition", "kafka_offset")
+STATISTICS = (
+    "conversation_id",
+    "debate_id",
+    "request_id",
+    "timestamp",
+    "sequence",
+    "kafka_partition",
+    "kafka_offset",
+)
 """Columns whose minimum and maximum go into the log, so that readers can skip files."""
 
 DISTINCT = ("event_id", "message_id", "content", "metadata", "value", "key")
@@ -97,7 +105,9 @@ def open_table(lake: Lake, name: str) -> DeltaTable:
     try:
         return DeltaTable(lake.uri(name), storage_options=lake.storage_options)
     except DeltaError as error:
-        raise StoreError(f"cannot open the lake table {lake.uri(name)}: {error}; has a stream run yet?") from None
+        raise StoreError(
+            f"cannot open the lake table {lake.uri(name)}: {error}; has a stream run yet?"
+        ) from None
 
 
 def count_rows(target: DeltaTable) -> int:
@@ -167,7 +177,9 @@ def _write_file(filesystem: fs.FileSystem, root: str, day: datetime, rows: pa.Ta
 
 
 def _statistics(rows: pa.Table) -> dict[str, Any]:
-    columns = [name for name in STATISTICS if name in rows.column_names and rows[name].null_count < rows.num_rows]
+    columns = [
+        name for name in STATISTICS if name in rows.column_names and rows[name].null_count < rows.num_rows
+    ]
     bounds = {name: pc.min_max(rows[name]).as_py() for name in columns}
     return {
         "numRecords": rows.num_rows,
@@ -206,7 +218,10 @@ def _storage_options(settings: Settings) -> dict[str, str]:
     options = {"AWS_REGION": s3.region, "aws_conditional_put": "etag"}
     if s3.endpoint:
         scheme = "https" if s3.use_ssl else "http"
-        options |= {"AWS_ENDPOINT_URL": f"{scheme}://{s3.endpoint}", "AWS_ALLOW_HTTP": str(not s3.use_ssl).lower()}
+        options |= {
+            "AWS_ENDPOINT_URL": f"{scheme}://{s3.endpoint}",
+            "AWS_ALLOW_HTTP": str(not s3.use_ssl).lower(),
+        }
     if s3.access_key and s3.secret_key:
         options["AWS_ACCESS_KEY_ID"] = s3.access_key.get_secret_value()
         options["AWS_SECRET_ACCESS_KEY"] = s3.secret_key.get_secret_value()
@@ -222,5 +237,3 @@ def _s3_filesystem(options: dict[str, str]) -> fs.FileSystem:
         connect_timeout=10,
         request_timeout=60,
     )
-
-

@@ -141,9 +141,7 @@ class Ledger:
             return self._connection.execute("DELETE FROM ingest_chunk WHERE chunk = %s", (chunk,)).rowcount
 
         if not self._run(delete):
-            raise StoreError(
-                f"ledger: chunk {chunk} was taken over by another process; ingest the files again"
-            )
+            raise StoreError(f"ledger: chunk {chunk} was taken over by another process; ingest the files again")
 
     def recover(self, published: Callable[[Offsets], Iterable[bytes]]) -> Recovery:
         """Settle the pending chunks of owners that are dead.
@@ -191,9 +189,7 @@ class Ledger:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_GATE,))
             with cursor.copy("COPY candidate FROM STDIN (FORMAT binary)") as copy:
                 copy.write(b"".join((_COPY_HEADER, *(_COPY_ROW + id_ for id_ in ids), _COPY_END)))
-            row = cursor.execute(
-                _ADMIT, (self._cluster, self._owner, *_this_process(), json.dumps(offsets))
-            ).fetchone()
+            row = cursor.execute(_ADMIT, (self._cluster, self._owner, *_this_process(), json.dumps(offsets))).fetchone()
             chunk, new = (int(row[0]), frozenset(_split(row[1]))) if row else (None, frozenset[bytes]())
             known = set(ids) - new
             return Admission(chunk, new, frozenset(known & self._entered_by_others(cursor) if known else ()))

@@ -58,7 +58,9 @@ class Warehouse:
                 autogenerate_session_id=False,
             )
         except ClickHouseError as error:
-            raise StoreError(f"ClickHouse at {self.host}:{self.port} does not answer: {_first_line(error)}") from None
+            raise StoreError(
+                f"ClickHouse at {self.host}:{self.port} does not answer: {_first_line(error)}"
+            ) from None
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
@@ -101,7 +103,8 @@ def migrate(settings: Settings) -> list[str]:
         server.command(f"CREATE DATABASE IF NOT EXISTS `{warehouse.database}`")
     with client(warehouse) as connection:
         connection.command(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now())"
+            "CREATE TABLE IF NOT EXISTS schema_migrations"
+            " (number UInt32, name String, applied_at DateTime DEFAULT now())"
             " ENGINE = ReplacingMergeTree ORDER BY number"
         )
         done = {row[0] for row in connection.query("SELECT number FROM schema_migrations FINAL").result_rows}

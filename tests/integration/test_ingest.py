@@ -116,9 +116,7 @@ def test_messages_of_a_conversation_stay_in_order(settings: Settings, log: Log, 
     assert all(found == list(range(len(found))) for found in mine.values())
 
 
-def test_what_is_bad_is_counted_and_the_rest_is_published(
-    settings: Settings, log: Log, tmp_path: Path
-) -> None:
+def test_what_is_bad_is_counted_and_the_rest_is_published(settings: Settings, log: Log, tmp_path: Path) -> None:
     ids = _write(tmp_path / "a.jsonl", 30)
     good = (tmp_path / "a.jsonl").read_bytes()
     null = json.loads(good.splitlines()[0]) | {"message_id": "null", "content": "a\0b"}
@@ -148,9 +146,7 @@ def test_large_messages_arrive(settings: Settings, log: Log, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_killed_in_the_middle_and_run_again(
-    settings: Settings, log: Log, tmp_path: Path, round_: int
-) -> None:
+def test_killed_in_the_middle_and_run_again(settings: Settings, log: Log, tmp_path: Path, round_: int) -> None:
     ids = _write(tmp_path / "a.jsonl", 8 * CHUNK_EVENTS)
     process = _start(settings, tmp_path / "a.jsonl")
     assert process.stdout is not None
@@ -173,9 +169,7 @@ def test_processes_at_once_publish_each_event_once(settings: Settings, log: Log,
     assert log.messages() == Counter(ids)
 
 
-def test_a_process_waits_for_one_that_dies_with_its_events(
-    settings: Settings, log: Log, tmp_path: Path
-) -> None:
+def test_a_process_waits_for_one_that_dies_with_its_events(settings: Settings, log: Log, tmp_path: Path) -> None:
     ids = _write(tmp_path / "a.jsonl", 8 * CHUNK_EVENTS)
     first = _start(settings, tmp_path / "a.jsonl")
     assert first.stdout is not None
@@ -215,9 +209,7 @@ def test_topics_are_made_once_and_kept_in_line(settings: Settings) -> None:
     assert ranges == [topic.partitions for topic in TOPICS]
 
 
-def test_servers_that_do_not_answer_and_missing_files_are_one_line(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_servers_that_do_not_answer_and_missing_files_are_one_line(settings: Settings, tmp_path: Path) -> None:
     _write(tmp_path / "a.jsonl", 1)
     away = load(environ={}, flags={"kafka.bootstrap_servers": "127.0.0.1:1"})
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:1 does not answer"):

@@ -52,9 +52,7 @@ def test_ids_of_another_topic_are_others() -> None:
     assert len(digest("topic-a", "e1")) == 16
 
 
-def test_what_a_living_owner_has_not_confirmed_is_contested(
-    settings: Settings, cluster: str, ledger: Ledger
-) -> None:
+def test_what_a_living_owner_has_not_confirmed_is_contested(settings: Settings, cluster: str, ledger: Ledger) -> None:
     ids = _ids(3)
     with Ledger(settings, cluster) as other:
         held = other.admit(ids[:2], OFFSETS)
@@ -66,9 +64,7 @@ def test_what_a_living_owner_has_not_confirmed_is_contested(
         assert ledger.admit(ids[:2], OFFSETS) == Admission(None, frozenset(), frozenset())
 
 
-def test_a_chunk_left_behind_is_settled_by_what_kafka_holds(
-    settings: Settings, cluster: str, ledger: Ledger
-) -> None:
+def test_a_chunk_left_behind_is_settled_by_what_kafka_holds(settings: Settings, cluster: str, ledger: Ledger) -> None:
     ids = _ids(5)
     asked: list[object] = []
     with Ledger(settings, cluster) as other:
@@ -99,9 +95,7 @@ def test_chunks_of_another_cluster_are_left(settings: Settings, cluster: str, le
     assert ledger.recover(lambda _: []) == Recovery()
 
 
-def test_a_chunk_that_was_taken_over_cannot_be_confirmed(
-    settings: Settings, cluster: str, ledger: Ledger
-) -> None:
+def test_a_chunk_that_was_taken_over_cannot_be_confirmed(settings: Settings, cluster: str, ledger: Ledger) -> None:
     chunk = ledger.admit(_ids(1), OFFSETS).chunk
     assert chunk is not None
     _sql(settings, "DELETE FROM ingest_chunk WHERE cluster = %s", cluster)

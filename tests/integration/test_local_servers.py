@@ -14,6 +14,7 @@ import neo4j
 import psutil
 import psycopg
 import pytest
+from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -22,6 +23,7 @@ from helix_pipeline.local import servers
 from helix_pipeline.settings import Settings, load
 
 pytestmark = pytest.mark.servers
+SECRETS = {"clickhouse.password": "open-sesame", "neo4j.password": "abracadabra"}
 ALL = ["kafka", "clickhouse", "neo4j", "postgres"]
 
 
@@ -45,7 +47,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         "neo4j.http_port",
         "postgres.port",
     ]
-    chosen = load(environ={}, flags={"home": home, **dict(zip(names, free_ports(6), strict=True))})
+    ports = dict(zip(names, free_ports(6), strict=True))
+    chosen = load(environ={}, flags={"home": home, **ports, **SECRETS})
     try:
         servers.up(chosen)
         yield chosen
@@ -67,13 +70,18 @@ def write_everywhere(settings: Settings) -> None:
     producer = Producer({"bootstrap.servers": settings.kafka.address, "acks": "all"})
     producer.produce("facts", b"kept")
     assert producer.flush(30) == 0
-    host, port = settings.clickhouse.address
-    with clickhouse_connect.get_client(host=host, port=port, autogenerate_session_id=False) as client:
+    with warehouse(settings) as client:
         client.command("CREATE TABLE facts ENGINE = MergeTree ORDER BY fact AS SELECT 'kept' AS fact")
     with graph(settings) as driver:
         driver.execute_query("CREATE (:Fact {value: 'kept'})")
     with psycopg.connect(settings.postgres.address, connect_timeout=10) as connection:
         connection.execute("CREATE TABLE facts AS SELECT 'kept'::text AS fact")
+
+
+def warehouse(settings: Settings) -> Client:
+    host, port = settings.clickhouse.address
+    password = settings.clickhouse.password.get_secret_value()
+    return clickhouse_connect.get_client(host=host, port=port, password=password, autogenerate_session_id=False)
 
 
 def graph(settings: Settings) -> neo4j.Driver:
@@ -87,8 +95,7 @@ def read_everywhere(settings: Settings) -> dict[str, object]:
     message = consumer.poll(30)
     assert message is not None
     consumer.close()
-    host, port = settings.clickhouse.address
-    with clickhouse_connect.get_client(host=host, port=port, autogenerate_session_id=False) as client:
+    with warehouse(settings) as client:
         row = client.query("SELECT fact FROM facts").result_rows
     with graph(settings) as driver:
         records = driver.execute_query("MATCH (f:Fact) RETURN f.value AS value").records
@@ -116,11 +123,16 @@ def test_status_shows_what_runs(settings: Settings) -> None:
 def test_servers_listen_on_loopback_only(settings: Settings) -> None:
     for server in servers.status(settings):
         assert server.pid is not None
-        listening = [
-            c.laddr.ip for c in psutil.Process(server.pid).net_connections("tcp") if c.status == "LISTEN"
-        ]
+        listening = [c.laddr.ip for c in psutil.Process(server.pid).net_connections("tcp") if c.status == "LISTEN"]
         assert listening
         assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}, server.name
+
+
+def test_no_password_is_in_the_process_list(settings: Settings) -> None:
+    pids = [server.pid for server in servers.status(settings)]
+    commands = [" ".join(psutil.Process(pid).cmdline()) for pid in pids]
+    assert all(commands)
+    assert not [secret for secret in SECRETS.values() if any(secret in command for command in commands)]
 
 
 def test_up_again_starts_nothing(settings: Settings) -> None:
@@ -155,8 +167,7 @@ def test_topics_are_not_made_by_a_typing_error(settings: Settings) -> None:
     producer.produce("no-such-topic", b"x")
     producer.flush(10)
     assert (
-        "no-such-topic"
-        not in AdminClient({"bootstrap.servers": settings.kafka.address}).list_topics(timeout=10).topics
+        "no-such-topic" not in AdminClient({"bootstrap.servers": settings.kafka.address}).list_topics(timeout=10).topics
     )
 
 
@@ -176,7 +187,7 @@ def test_configured_addresses_are_used_and_nothing_is_started(settings: Settings
             "NEO4J_URI": settings.neo4j.address,
             "DATABASE_URL": settings.postgres.address,
         },
-        flags={"home": tmp_path},
+        flags={"home": tmp_path, **SECRETS},
     )
     assert states(servers.up(own)) == dict.fromkeys(ALL, "external")
     assert states(servers.down(own)) == dict.fromkeys(ALL, "external")
@@ -210,6 +221,7 @@ def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_the_command_line_shows_the_same(settings: Settings) -> None:
     script = "from helix_pipeline.cli import main; main()"
     environment = {
+        "CLICKHOUSE_PASSWORD": SECRETS["clickhouse.password"],
         "HELIX_HOME": str(settings.home),
         "CLICKHOUSE_PORT": str(settings.clickhouse.port),
         "PATH": "/usr/bin",

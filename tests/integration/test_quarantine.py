@@ -72,9 +72,7 @@ class Quarantine:
         read = bus.read_records(self.settings, topic, ranges)
         return [(m.key(), m.value(), dict(m.headers() or [])) for messages in read for m in messages]
 
-    def replay(
-        self, *, dry_run: bool = False, corrected: Path | None = None, **selection: str
-    ) -> ReplayReport:
+    def replay(self, *, dry_run: bool = False, corrected: Path | None = None, **selection: str) -> ReplayReport:
         return replay(self.settings, Selection(**selection), dry_run, corrected)
 
 
@@ -113,9 +111,7 @@ def test_the_newest_are_listed_and_reasons_are_counted(quarantine: Quarantine) -
         (Selection(DEBATES.name, "missing"), [3]),
     ],
 )
-def test_a_selection_by_topic_and_reason(
-    quarantine: Quarantine, selection: Selection, offsets: list[int]
-) -> None:
+def test_a_selection_by_topic_and_reason(quarantine: Quarantine, selection: Selection, offsets: list[int]) -> None:
     quarantine.put(b"", reason="malformed")
     quarantine.put(b"", reason="malformed")
     quarantine.put(b"", DEBATES.name, reason="missing field")
@@ -170,9 +166,7 @@ def test_only_the_selected_are_sent(quarantine: Quarantine) -> None:
     assert (len(quarantine.sent()), len(quarantine.sent(DEBATES.name))) == (0, 1)
 
 
-def test_exported_lines_are_corrected_and_sent_to_their_entity(
-    quarantine: Quarantine, tmp_path: Path
-) -> None:
+def test_exported_lines_are_corrected_and_sent_to_their_entity(quarantine: Quarantine, tmp_path: Path) -> None:
     quarantine.put(message("c1").replace(b'"sequence":0', b'"sequence":"zero"'), key=b"wrong")
     quarantine.put(RAW)
     quarantine.put(message("can be read"))
@@ -190,9 +184,7 @@ def test_exported_lines_are_corrected_and_sent_to_their_entity(
     assert quarantine.replay(corrected=jsonl(tmp_path, line)).before == 1
 
 
-def test_corrections_that_cannot_be_used_are_left_with_their_reason(
-    quarantine: Quarantine, tmp_path: Path
-) -> None:
+def test_corrections_that_cannot_be_used_are_left_with_their_reason(quarantine: Quarantine, tmp_path: Path) -> None:
     quarantine.put(RAW)
     place = {"topic": CONVERSATIONS.name, "partition": 3}
     still_bad = {**place, "offset": 1, "value": {"event_type": "message.added"}}
@@ -218,9 +210,7 @@ def test_corrections_that_cannot_be_used_are_left_with_their_reason(
         ),
     ],
 )
-def test_a_file_that_is_not_one_of_corrections(
-    quarantine: Quarantine, tmp_path: Path, text: str, problem: str
-) -> None:
+def test_a_file_that_is_not_one_of_corrections(quarantine: Quarantine, tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text(text)
     with pytest.raises(UsageError, match=problem):

@@ -1,5 +1,6 @@
 """`verify` against real stores: all agree, and each way in which a store can be wrong is counted exactly."""
 
+import json
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,9 +9,12 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import typer
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from typer.testing import CliRunner, Result
 
+from helix_pipeline.cli import verify as command
 from helix_pipeline.contracts.events import (
     ConversationCompleted,
     DebateStarted,
@@ -79,8 +83,7 @@ class Pipeline:
         self.house = warehouse.open_warehouse(settings)
         self.batch = 0
         self.ends: dict[str, dict[int, int]] = {
-            topic.name: {p: end for p, (_, end) in bus.record_ranges(settings, topic.name).items()}
-            for topic in TOPICS
+            topic.name: {p: end for p, (_, end) in bus.record_ranges(settings, topic.name).items()} for topic in TOPICS
         }
 
     def publish(self, events: list[Event]) -> None:
@@ -111,12 +114,7 @@ class Pipeline:
 
     def rows(self, table: LakeTable) -> pa.Table:
         columns = table.schema.names
-        return (
-            lake.open_table(self.lake, table.name)
-            .to_pyarrow_dataset()
-            .to_table(columns=columns)
-            .cast(table.schema)
-        )
+        return lake.open_table(self.lake, table.name).to_pyarrow_dataset().to_table(columns=columns).cast(table.schema)
 
     def to_lake(self, table: LakeTable, rows: pa.Table) -> None:
         self.batch += 1
@@ -136,9 +134,7 @@ class Pipeline:
         extractor = load_extractor(self.settings.graph.extractor)
         deltas = Deltas(extractor.entity)
         for batch in rows.to_batches():
-            deltas.rows(
-                batch, extractor.extract_ids_batch([text or "" for text in batch["content"].to_pylist()])
-            )
+            deltas.rows(batch, extractor.extract_ids_batch([text or "" for text in batch["content"].to_pylist()]))
         with graph.driver(self.graph) as connection:
             self.batch += 1
             graph.apply(connection, self.graph, "test", self.batch, deltas.table())
@@ -150,21 +146,36 @@ class Pipeline:
     def forget(self, topic: str) -> None:
         """Let Kafka's retention drop all that a topic holds."""
         admin = AdminClient({"bootstrap.servers": self.settings.kafka.address})
-        ends = [
-            TopicPartition(topic, p, end) for p, (_, end) in bus.record_ranges(self.settings, topic).items()
-        ]
+        ends = [TopicPartition(topic, p, end) for p, (_, end) in bus.record_ranges(self.settings, topic).items()]
         for future in admin.delete_records(ends, request_timeout=20).values():
             future.result(20)
 
     def verify(self) -> VerifyReport:
         return verify(self.settings, lambda step, total=None: lambda rows: None)
 
+    def invoke(self, *arguments: str) -> Result:
+        """Run `helix verify`, told by the environment where the stores are."""
+        app = typer.Typer()
+        command.register(app)
+        app.callback()(lambda: None)
+        house, neo4j = self.settings.clickhouse, self.settings.neo4j
+        environment = {
+            "HELIX_LAKE_ROOT": self.settings.lake_root,
+            "KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka.address,
+            "CLICKHOUSE_HOST": house.address[0],
+            "CLICKHOUSE_PORT": str(house.address[1]),
+            "CLICKHOUSE_DATABASE": house.database,
+            "CLICKHOUSE_PASSWORD": house.password.get_secret_value(),
+            "NEO4J_URI": neo4j.address,
+            "NEO4J_PASSWORD": neo4j.password.get_secret_value(),
+            "COLUMNS": "300",
+        }
+        return CliRunner().invoke(app, ["verify", *arguments], env=environment)
+
     def _new_rows(self, table: LakeTable) -> Iterator[pa.Table]:
         assert table.topic is not None
         name = table.topic.name
-        ranges = {
-            p: (self.ends[name][p], end) for p, (_, end) in bus.record_ranges(self.settings, name).items()
-        }
+        ranges = {p: (self.ends[name][p], end) for p, (_, end) in bus.record_ranges(self.settings, name).items()}
         self.ends[name] = {p: end for p, (_, end) in ranges.items()}
         for messages in bus.read_records(self.settings, name, ranges):
             values = [m.value() for m in messages]
@@ -202,9 +213,7 @@ def _event(rows: pa.Table, event_id: str) -> pa.Table:
 
 def _renamed(rows: pa.Table, event_id: str) -> pa.Table:
     field = rows.schema.field("event_id")
-    return rows.set_column(
-        rows.schema.get_field_index("event_id"), field, pa.array([event_id] * rows.num_rows)
-    )
+    return rows.set_column(rows.schema.get_field_index("event_id"), field, pa.array([event_id] * rows.num_rows))
 
 
 @pytest.fixture
@@ -298,9 +307,7 @@ def test_clickhouse_keeps_messages_only(loaded: Pipeline) -> None:
     with warehouse.client(loaded.house) as client:
         rows = loaded.rows(EVENT_TABLES[0])
         end = _event(rows, "c0/end").to_pylist()[0]
-        made = pa.Table.from_pylist(
-            [{**end, "message_id": "", "sequence": 0, "role": "", "content": ""}], rows.schema
-        )
+        made = pa.Table.from_pylist([{**end, "message_id": "", "sequence": 0, "role": "", "content": ""}], rows.schema)
         warehouse.insert(client, "conversation_messages", made.drop_columns(["messages"]), "end")
     assert wrong(loaded.verify()) == {("clickhouse", "conversation events"): (0, 0, 1)}
 
@@ -342,7 +349,8 @@ def test_events_missing_from_the_graph(pipeline: Pipeline) -> None:
 
 TAMPERED = {
     "messages per conversation": (
-        "MATCH (c:Conversation {id: 'c1'}) SET c.messages = c.messages - 3 CREATE (:Conversation {id: 'c8', messages: 7})",
+        "MATCH (c:Conversation {id: 'c1'}) SET c.messages = c.messages - 3"
+        " CREATE (:Conversation {id: 'c8', messages: 7})",
         (3, 0, 7),
     ),
     "completed conversations": (
@@ -441,9 +449,7 @@ def test_quarantined_records_twice_elsewhere_or_in_the_lake(loaded: Pipeline) ->
     loaded.to_lake(LAKE_QUARANTINE, elsewhere)
     rows = _renamed(_event(loaded.rows(EVENT_TABLES[0]), "c0/0"), "broken")
     for name in ("kafka_partition", "kafka_offset"):
-        rows = rows.set_column(
-            rows.schema.get_field_index(name), rows.schema.field(name), place[name].slice(0, 1)
-        )
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), place[name].slice(0, 1))
     loaded.to_lake(EVENT_TABLES[0], rows)
     assert wrong(loaded.verify()) == {
         ("quarantine", "conversation records"): (0, 1, 1),
@@ -456,9 +462,7 @@ def test_a_readable_record_in_quarantine_waits_until_it_is_sent_again(loaded: Pi
     late = message("c5", 0)
     ends = {p: end for p, (_, end) in bus.record_ranges(loaded.settings, CONVERSATIONS.name).items()}
     loaded.publish([late])
-    ranges = {
-        p: (ends[p], end) for p, (_, end) in bus.record_ranges(loaded.settings, CONVERSATIONS.name).items()
-    }
+    ranges = {p: (ends[p], end) for p, (_, end) in bus.record_ranges(loaded.settings, CONVERSATIONS.name).items()}
     records = [m for batch in bus.read_records(loaded.settings, CONVERSATIONS.name, ranges) for m in batch]
     loaded.quarantine(CONVERSATIONS.name, [(record, "not known to the last version") for record in records])
     loaded.ends[CONVERSATIONS.name] = {p: end for p, (_, end) in ranges.items()}
@@ -468,6 +472,18 @@ def test_a_readable_record_in_quarantine_waits_until_it_is_sent_again(loaded: Pi
     loaded.carry()
     sent = loaded.verify()
     assert (sent.ok, sent.waiting, wrong(sent)) == (True, 0, {})
+
+
+def test_the_command_ends_with_what_was_found(loaded: Pipeline) -> None:
+    agree = loaded.invoke("--json")
+    document = json.loads(agree.stdout)
+    assert (agree.exit_code, document["ok"], document["examples"]) == (0, True, [])
+    assert {check["store"] for check in document["stores"]} == {"kafka", "lake", "clickhouse", "quarantine", "graph"}
+    loaded.cypher("MATCH (c:Conversation {id: 'c1'}) SET c.messages = 5")
+    differ = loaded.invoke()
+    assert differ.exit_code == 1
+    assert "graph, messages per conversation: 3 missing" in differ.stdout
+    assert "the stores disagree" in differ.stdout
 
 
 @pytest.mark.parametrize(

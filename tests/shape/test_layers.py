@@ -34,7 +34,7 @@ def test_development_yaml_lists_every_setting_with_its_default():
 
 
 def test_production_yaml_loads_with_its_variables_set():
-    names = "KAFKA_BOOTSTRAP_SERVERS CLICKHOUSE_HOST NEO4J_URI MINIO_ENDPOINT HELIX_CHECKPOINT_ROOT".split()
+    names = ["KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_HOST", "NEO4J_URI", "MINIO_ENDPOINT", "HELIX_CHECKPOINT_ROOT"]
     environ = {**dict.fromkeys(names, "example"), "HELIX_LAKE_ROOT": "s3a://bucket/lake"}
     settings = load(ROOT / "configs" / "production.yaml", environ)
     assert settings.lake_root == "s3a://bucket/lake"

@@ -1,4 +1,4 @@
-"""The streams against real servers: each event once in each store, after a restart and after a replay, and bad input."""
+"""The streams against real servers: each event once in each store, after restarts and replays, and bad input."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,7 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from helix_pipeline.contracts.events import ConversationCompleted, DebateStarted, Event, MessageAdded, ProviderCalled
+from helix_pipeline.contracts.events import (
+    ConversationCompleted,
+    DebateStarted,
+    Event,
+    MessageAdded,
+    ProviderCalled,
+)
 from helix_pipeline.contracts.topics import CONVERSATIONS, DEADLETTER, topic_of
 from helix_pipeline.errors import UsageError
 from helix_pipeline.services.progress import read_progress
@@ -20,7 +26,12 @@ from helix_pipeline.stores import bus, graph, lake, warehouse
 pytestmark = [pytest.mark.spark, pytest.mark.servers]
 
 AT = datetime(2026, 6, 1, 10, tzinfo=UTC)
-TEXTS = ["We run Docker with Kubernetes", "Docker needs Redis here", "nothing of note", "Kubernetes and Docker and Docker"]
+TEXTS = [
+    "We run Docker with Kubernetes",
+    "Docker needs Redis here",
+    "nothing of note",
+    "Kubernetes and Docker and Docker",
+]
 
 
 @dataclass
@@ -74,9 +85,12 @@ class Bench:
         with graph.driver(place) as driver:
             messages = "MATCH (c:Conversation) WHERE c.id STARTS WITH $p RETURN c.id AS k, c.messages AS n"
             mentions = (
-                "MATCH (e:Entity)-[m:MENTIONED_IN]->(c) WHERE c.id STARTS WITH $p RETURN e.name + ' ' + c.id AS k, m.count AS n"
+                "MATCH (e:Entity)-[m:MENTIONED_IN]->(c) WHERE c.id STARTS WITH $p "
+                "RETURN e.name + ' ' + c.id AS k, m.count AS n"
             )
-            return {r["k"]: r["n"] for q in (messages, mentions) for r in driver.execute_query(q, p=self.prefix).records}
+            return {
+                r["k"]: r["n"] for q in (messages, mentions) for r in driver.execute_query(q, p=self.prefix).records
+            }
 
     def pair(self, a: str, b: str) -> int:
         place = graph.open_graph(self.settings)
@@ -111,10 +125,14 @@ def test_each_event_reaches_each_store_once(bench):
     assert bench.in_warehouse() == ids
     assert bench.in_lake() == sorted([*ids, end.event_id])
     found = bench.in_graph()
-    assert {k: n for k, n in found.items() if k.startswith(bench.prefix)} == {f"{bench.prefix}-c{i}": 4 for i in range(3)}
+    assert {k: n for k, n in found.items() if k.startswith(bench.prefix)} == {
+        f"{bench.prefix}-c{i}": 4 for i in range(3)
+    }
     docker = sum(n for k, n in found.items() if k.startswith("Docker "))
     assert docker == sum(e.content.count("Docker") for e in sent)
-    assert bench.pair("Docker", "Kubernetes") - before == sum("Docker" in e.content and "Kubernetes" in e.content for e in sent)
+    assert bench.pair("Docker", "Kubernetes") - before == sum(
+        "Docker" in e.content and "Kubernetes" in e.content for e in sent
+    )
 
 
 def test_a_second_run_goes_on_where_the_first_ended(bench):
@@ -144,7 +162,11 @@ def test_a_replayed_batch_changes_nothing(bench):
 
 def test_debates_and_provider_calls_have_their_tables(bench):
     debate = DebateStarted(
-        event_id=f"{bench.prefix}-d", timestamp=AT, debate_id=f"{bench.prefix}-debate", topic="t", participants=["a", "b"]
+        event_id=f"{bench.prefix}-d",
+        timestamp=AT,
+        debate_id=f"{bench.prefix}-debate",
+        topic="t",
+        participants=["a", "b"],
     )
     call = ProviderCalled(
         event_id=f"{bench.prefix}-p",
@@ -164,7 +186,8 @@ def test_debates_and_provider_calls_have_their_tables(bench):
     assert bench.in_lake("provider_calls") == bench.in_warehouse("provider_metrics") == [call.event_id]
     with warehouse.client(warehouse.open_warehouse(bench.settings)) as client:
         row = client.query(
-            "SELECT participants FROM debate_events WHERE event_id = {e:String}", parameters={"e": debate.event_id}
+            "SELECT participants FROM debate_events WHERE event_id = {e:String}",
+            parameters={"e": debate.event_id},
         ).result_rows[0]
     assert row == (["a", "b"],)
 

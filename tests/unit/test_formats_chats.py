@@ -56,9 +56,7 @@ def test_openai_chat_times_follow_its_creation():
         "messages": [{"role": "user", "content": str(n)} for n in range(2)],
     }
     found = events(jsonl([chat]))
-    assert [event.timestamp for event in found] == [
-        datetime(2026, 1, 1, 0, 0, n, tzinfo=UTC) for n in range(2)
-    ]
+    assert [event.timestamp for event in found] == [datetime(2026, 1, 1, 0, 0, n, tzinfo=UTC) for n in range(2)]
     assert {event.conversation_id for event in found} == {"x"}
 
 
@@ -144,9 +142,7 @@ def test_chatgpt_export_without_current_node_gives_all_parents_first():
 
 
 def test_chatgpt_export_with_a_cycle_ends():
-    export = _export(
-        current_node="a", mapping={"a": _node("a", "b", "user", "x"), "b": _node("b", "a", "user", "y")}
-    )
+    export = _export(current_node="a", mapping={"a": _node("a", "b", "user", "x"), "b": _node("b", "a", "user", "y")})
     assert [event.content for event in events(json.dumps([export]).encode())] == ["y", "x"]
 
 
@@ -164,9 +160,7 @@ def test_chatgpt_parts_that_are_no_text_are_kept():
 def test_chatgpt_code_is_text():
     export = _export()
     export["mapping"]["q"]["message"]["content"] = {"content_type": "code", "language": "py", "text": "1+1"}
-    found = [
-        outcome for outcome in outcomes(json.dumps([export]).encode()) if not isinstance(outcome, Skipped)
-    ]
+    found = [outcome for outcome in outcomes(json.dumps([export]).encode()) if not isinstance(outcome, Skipped)]
     assert found[0].content == "1+1"
 
 

@@ -49,8 +49,8 @@ def test_a_debate_in_all_its_events():
 
 @pytest.mark.parametrize(
     ("margins", "winner", "agreed"),
-    [((1.0, 2.0), "pro", True), ((3.0, -1.0), "pro", False), ((1.0, -3.0), "con", False), ((-1.0,), "con", True),
-     ((1.0, -1.0), None, False), ((0,), None, False), ((), None, False)],
+    [((1.0, 2.0), "pro", True), ((3.0, -1.0), "pro", False), ((1.0, -3.0), "con", False),
+     ((-1.0,), "con", True), ((1.0, -1.0), None, False), ((0,), None, False), ((), None, False)],
 )  # fmt: skip
 def test_the_verdict(margins, winner, agreed):
     completed = events(jsonl([_debate(*margins)]))[-1]
@@ -66,9 +66,7 @@ def _preference(share, **changes):
     return record | {"preference_for_candidate": share} | changes
 
 
-@pytest.mark.parametrize(
-    ("share", "winner"), [(0.9, "candidate"), (0.1, "baseline"), (0.5, None), (1, "candidate")]
-)
+@pytest.mark.parametrize(("share", "winner"), [(0.9, "candidate"), (0.1, "baseline"), (0.5, None), (1, "candidate")])
 def test_a_preference(share, winner):
     found = events(jsonl([_preference(share)]))
     assert [type(event) for event in found] == [

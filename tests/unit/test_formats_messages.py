@@ -1,5 +1,6 @@
 """Conversations of one message per line, and positions within them."""
 
+import tracemalloc
 from datetime import UTC, datetime
 
 from formats_reading import events, jsonl, rejections, said
@@ -52,9 +53,7 @@ def test_times_in_other_forms():
 
 def test_missing_times_are_seconds_from_a_fixed_epoch_and_marked():
     found = events(jsonl([said(0, timestamp=...), said(1, timestamp=...)]))
-    assert [event.timestamp for event in found] == [
-        datetime(2000, 1, 1, 0, 0, second, tzinfo=UTC) for second in (0, 1)
-    ]
+    assert [event.timestamp for event in found] == [datetime(2000, 1, 1, 0, 0, second, tzinfo=UTC) for second in (0, 1)]
     assert all(event.metadata["timestamp_assumed"] for event in found)
 
 
@@ -75,6 +74,16 @@ def test_positions_are_exact_beyond_memory(order, in_memory):
     for conversation in order:
         assert positions.next(str(conversation)) == counted.get(conversation, 0)
         counted[conversation] = counted.get(conversation, 0) + 1
+
+
+def test_positions_of_many_conversations_take_bounded_memory():
+    positions = Positions(in_memory=1_000)
+    tracemalloc.start()
+    for conversation in range(50_000):
+        positions.next(str(conversation))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 1 << 20
 
 
 def test_what_the_contract_refuses_is_rejected_with_its_line():

@@ -68,9 +68,7 @@ def test_jars_are_fetched_again_when_a_file_is_gone_or_ivy_xml_changed(
     assert count(runs) == 2
 
 
-def test_a_failed_download_is_tried_once_more(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_download_is_tried_once_more(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = use_ivy(tmp_path, monkeypatch, failures=1)
     assert [path.name for path in jar_paths("neo4j")] == ["thing-1.0.jar"]
     assert count(runs) == 2
@@ -80,9 +78,7 @@ def test_a_download_that_keeps_failing_is_told_in_ivys_words(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = use_ivy(tmp_path, monkeypatch, failures=9)
-    with pytest.raises(
-        ToolchainError, match="jars of kafka could not be fetched: module not found: helix#jars"
-    ):
+    with pytest.raises(ToolchainError, match="jars of kafka could not be fetched: module not found: helix#jars"):
         ensure_jars("kafka")
     assert count(runs) == 2
     assert not (cache / "kafka").exists()

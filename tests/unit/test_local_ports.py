@@ -55,18 +55,14 @@ def test_status_and_down_leave_a_foreign_process_alone(tmp_path: Path, taken_por
 
 
 def test_an_unknown_server_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(
-        UsageError, match="no server is named oracle; there are kafka, clickhouse, neo4j, postgres"
-    ):
+    with pytest.raises(UsageError, match="no server is named oracle; there are kafka, clickhouse, neo4j, postgres"):
         servers.status(settings_for(tmp_path, 1), ["kafka", "oracle"])
 
 
 def test_a_configured_address_that_does_not_answer_is_unreachable(tmp_path: Path, taken_port: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
-    settings = load(
-        environ={}, flags={"home": tmp_path, "clickhouse.host": "127.0.0.1", "clickhouse.port": free}
-    )
+    settings = load(environ={}, flags={"home": tmp_path, "clickhouse.host": "127.0.0.1", "clickhouse.port": free})
     (found,) = servers.status(settings, ["clickhouse"])
     assert (found.state, found.pid) == ("unreachable", None)
     assert str(free) in found.address

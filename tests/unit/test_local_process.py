@@ -68,9 +68,7 @@ def test_the_record_of_a_live_process_is_believed(process: ServerProcess) -> Non
 
 
 @pytest.mark.parametrize("changes", [{"create_time": 1.0e9}, {"command": ["java", "kafka.Kafka"]}])
-def test_a_reused_pid_is_not_ours_and_is_not_stopped(
-    process: ServerProcess, changes: dict[str, object]
-) -> None:
+def test_a_reused_pid_is_not_ours_and_is_not_stopped(process: ServerProcess, changes: dict[str, object]) -> None:
     write_record(process, **changes)
     assert process.find() is None
     assert not process.stop(), "this very process would have been stopped"

@@ -59,9 +59,7 @@ def test_java_that_does_not_run_is_told(path_only: Path) -> None:
         java()
 
 
-def test_java_home_wins_over_the_path(
-    path_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_java_home_wins_over_the_path(path_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_java(path_only, 'openjdk version "11.0.21"')
     chosen = fake_java(tmp_path / "jdk" / "bin", 'openjdk version "17.0.1"')
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))

@@ -1,11 +1,7 @@
 """The course of a verification: load each store into the workspace, compare, report."""
 
 import time
-from functools import reduce
-from operator import or_
 from typing import Protocol
-
-import pyarrow.dataset as ds
 
 from helix_pipeline.contracts.topics import CONVERSATIONS
 from helix_pipeline.domain.entities.extractor import load_extractor
@@ -121,12 +117,10 @@ class _Verification:
 
     def _load_history(self, entity: Entity, ends: Ranges) -> None:
         """Count for the graph the events that only the lake still has."""
-        partition, offset = ds.field("kafka_partition"), ds.field("kafka_offset")
-        dropped = [(partition == number) & (offset < low) for number, (low, _) in ends.items() if low]
-        if not dropped or entity.topic is not CONVERSATIONS:
+        if entity.topic is not CONVERSATIONS or not any(low for low, _ in ends.values()):
             return
         advance = self._progress(f"read the lake's older {entity.lake.name}")
-        for batch in rows.scan(self._lake, entity.lake.name, list(facts.COLUMNS), reduce(or_, dropped)):
+        for batch in rows.lake_history(self._lake, entity, list(facts.COLUMNS), ends):
             self._facts.add(batch)
             advance(batch.num_rows)
 

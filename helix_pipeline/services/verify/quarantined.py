@@ -43,7 +43,7 @@ WAITING = "SELECT count(*) FROM set_aside ANTI JOIN reference USING (id)"
 
 def quarantined_rows(lake: Lake) -> Iterator[pa.Table]:
     """Yield the places of the quarantined records."""
-    return scan(lake, LAKE_QUARANTINE.name, ["topic", "kafka_partition", "kafka_offset"], None)
+    return scan(lake, LAKE_QUARANTINE.name, ["topic", "kafka_partition", "kafka_offset"])
 
 
 def load_log(space: Workspace, entity: Entity, batch: LogBatch) -> pa.Table:

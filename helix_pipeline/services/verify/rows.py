@@ -7,6 +7,8 @@ known by its partition, its offset and the hash of its event id.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -97,9 +99,7 @@ CASE WHEN type <> $message AND $messages_only THEN 'never'
 """
 
 
-INSERT = (
-    "INSERT INTO {table} SELECT kafka_partition, kafka_offset, md5_number(event_id), {columns} FROM batch"
-)
+INSERT = "INSERT INTO {table} SELECT kafka_partition, kafka_offset, md5_number(event_id), {columns} FROM batch"
 
 PAGE = """
 SELECT event_id, kafka_partition, kafka_offset, {column} FROM {table}
@@ -130,17 +130,26 @@ def record_ends(space: Workspace, ends: Ranges, later: Ranges) -> int:
 def lake_rows(lake: Lake, entity: Entity) -> Iterator[pa.Table]:
     """Yield the rows of a lake table, without their contents."""
     columns = ["event_id", "event_type", "kafka_partition", "kafka_offset", "ingested_at", entity.id_column]
-    yield from scan(lake, entity.lake.name, columns, None)
+    yield from scan(lake, entity.lake.name, columns)
 
 
-def scan(lake: Lake, table: str, columns: list[str], where: ds.Expression | None) -> Iterator[pa.Table]:
+def scan(lake: Lake, table: str, columns: list[str]) -> Iterator[pa.Table]:
     """Yield some columns of a lake table in bounded batches."""
     dataset = open_table(lake, table).to_pyarrow_dataset()
-    batches = dataset.to_batches(
-        columns=columns, filter=where, batch_size=SCAN_ROWS, batch_readahead=2, fragment_readahead=1
-    )
+    batches = dataset.to_batches(columns=columns, batch_size=SCAN_ROWS, batch_readahead=2, fragment_readahead=1)
     for batch in batches:
         yield pa.Table.from_batches([batch])
+
+
+def lake_history(lake: Lake, entity: Entity, columns: list[str], ends: Ranges) -> Iterator[pa.Table]:
+    """Yield the rows of a lake table that Kafka no longer retains; `ends` must show that there are some.
+
+    The filter is not pushed into the scan: delta-rs drops files whose log has no statistics for the columns.
+    """
+    partition, offset = ds.field("kafka_partition"), ds.field("kafka_offset")
+    dropped = [(partition == number) & (offset < low) for number, (low, _) in ends.items() if low]
+    for batch in scan(lake, entity.lake.name, [*columns, "kafka_partition", "kafka_offset"]):
+        yield batch.filter(reduce(or_, dropped)).select(columns)
 
 
 def warehouse_rows(client: Client, entity: Entity) -> Iterator[pa.Table]:
