@@ -117,6 +117,8 @@ class Neo4jServer(LocalServer):
         except AuthError:
             raise _RefusedError(self._refused()) from None
         except ClientError as error:
+            if (error.code or "").startswith("Neo.ClientError.Transaction."):  # too slow while it still starts
+                raise NotReadyError(str(error.message)) from None
             raise ServerError(f"neo4j at {self.address}: {error.message}") from None
         except (DriverError, Neo4jError, OSError) as error:
             raise NotReadyError(str(error)) from None

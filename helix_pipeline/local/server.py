@@ -18,7 +18,7 @@ Progress = Callable[[str], None]
 
 START_TIMEOUT_S = 90.0
 _POLL_S = 0.1
-_PROBE_TIMEOUT_S = 5.0
+_PROBE_TIMEOUT_S = 20.0
 
 
 class NotReadyError(ServerError):

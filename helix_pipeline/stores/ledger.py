@@ -6,7 +6,7 @@ chunk left behind by a dead owner is settled by reading Kafka from its offsets o
 others are taken out and can be published again. An owner lives as long as its session holds an advisory lock.
 
 An id is 16 bytes, a digest of topic id and event id (`digest`): a new Kafka, or a topic created anew, begins
-a new ledger. Cost: about 90 bytes per event on disk with its index, and 10 to 20 microseconds per new event.
+a new ledger. Cost: about 90 bytes per event on disk with its index, and about 10 microseconds per new event.
 It holds for ever; emptying the table `ingest_event` while nothing is ingested forgets everything.
 
 Limits: only producers that go through the ledger are covered. It needs sessions, so no transaction-pooling

@@ -16,12 +16,14 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from helix_pipeline.contracts.events import stable_id
 from helix_pipeline.contracts.topics import CONVERSATIONS, TOPICS
 from helix_pipeline.errors import StoreError, UsageError
 from helix_pipeline.local import servers
 from helix_pipeline.services.ingest import CHUNK_EVENTS, ingest
 from helix_pipeline.settings import Settings, load
 from helix_pipeline.stores import bus
+from helix_pipeline.stores.ledger import Ledger, digest
 
 pytestmark = pytest.mark.servers
 TOPIC = CONVERSATIONS.name
@@ -125,9 +127,11 @@ def test_what_is_bad_is_counted_and_the_rest_is_published(settings: Settings, lo
     whole = gzip.compress(good + b"\n".join(lines) + b"\n" + good, 0)
     (tmp_path / "c.jsonl.gz").write_bytes(whole[:-2000])
     (tmp_path / "d.json").write_bytes(b'{"no": "conversation"}')
-    report = ingest(settings, [tmp_path / "c.jsonl.gz", tmp_path])
-    bad_gzip, reasons = 2, dict(report.reasons)
-    assert reasons == {"broken JSON": 2, "null byte": 2, "too large": 2, "bad file": bad_gzip}
+    report = ingest(settings, [tmp_path / "c.jsonl.gz"])
+    assert report.reasons == {"broken JSON": 1, "null byte": 1, "too large": 1, "bad file": 1}
+    assert log.messages() == Counter(ids)
+    report = ingest(settings, [tmp_path])
+    assert (report.files, report.accepted) == (1, 0)
     assert report.examples["null byte"][0].startswith(f"{tmp_path / 'c.jsonl.gz'}: line 32: ")
     assert all("truncated gzip" in message for message in report.bad_files)
     assert ["d.json" in message for message in report.ignored_files] == [True]
@@ -169,19 +173,25 @@ def test_processes_at_once_publish_each_event_once(settings: Settings, log: Log,
     assert log.messages() == Counter(ids)
 
 
-def test_a_process_waits_for_one_that_dies_with_its_events(settings: Settings, log: Log, tmp_path: Path) -> None:
-    ids = _write(tmp_path / "a.jsonl", 8 * CHUNK_EVENTS)
-    first = _start(settings, tmp_path / "a.jsonl")
-    assert first.stdout is not None
-    first.stdout.readline()
-    second = _start(settings, tmp_path / "a.jsonl")
-    assert second.stdout is not None
-    second.stdout.readline()
-    first.kill()
-    first.communicate()
-    second.communicate(timeout=120)
-    assert second.returncode == 0
+def test_events_held_by_one_that_gives_up_are_published_by_one_that_waited(
+    settings: Settings, log: Log, tmp_path: Path
+) -> None:
+    ids = _write(tmp_path / "a.jsonl", 100)
+    topic_id = bus.topic_ids(settings)[TOPIC]
+    conversations = {json.loads(line)["message_id"]: json.loads(line)["conversation_id"] for line in _lines(tmp_path)}
+    held = [digest(topic_id, stable_id("message.added", conversations[id_], id_)) for id_ in sorted(ids)[:60]]
+    with Ledger(settings, bus.cluster_id(settings)) as other:
+        assert len(other.admit(held, {}).new) == 60
+        waiting = _start(settings, tmp_path / "a.jsonl")
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(4)
+        assert len(log.messages()) == 40
+    assert _accepted(waiting) == len(ids)
     assert log.messages() == Counter(ids)
+
+
+def _lines(folder: Path) -> list[str]:
+    return (folder / "a.jsonl").read_text(encoding="utf-8").splitlines()
 
 
 def test_kafka_killed_and_started_again_in_the_middle(settings: Settings, log: Log, tmp_path: Path) -> None:
@@ -218,6 +228,11 @@ def test_servers_that_do_not_answer_and_missing_files_are_one_line(settings: Set
         ingest(settings, [tmp_path / "none.jsonl"])
     with pytest.raises(StoreError, match="has no topic nowhere"):
         bus.record_ranges(settings, "nowhere")
+
+
+def test_a_read_beyond_what_is_kept_fails_instead_of_ending(settings: Settings) -> None:
+    with pytest.raises(StoreError, match="partition 0"):
+        list(bus.read_records(settings, TOPIC, {0: (1 << 40, 1 << 41)}))
 
 
 def test_a_record_too_large_for_the_topic_is_named(settings: Settings) -> None:

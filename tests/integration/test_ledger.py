@@ -1,7 +1,7 @@
 """The ledger on a real PostgreSQL: who may publish what, and what becomes of chunks left behind."""
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
@@ -58,6 +58,7 @@ def test_what_a_living_owner_has_not_confirmed_is_contested(settings: Settings, 
         held = other.admit(ids[:2], OFFSETS)
         asked = ledger.admit(ids, OFFSETS)
         assert (asked.new, asked.contested) == ({ids[2]}, set(ids[:2]))
+        _sql(settings, "UPDATE ingest_chunk SET created = now() - interval '1 hour' WHERE cluster = %s", cluster)
         assert ledger.recover(lambda _: []) == Recovery()
         assert held.chunk is not None
         other.confirm(held.chunk)
@@ -115,11 +116,8 @@ def test_owners_at_once_share_the_ids_without_overlap(settings: Settings, cluste
                 if admission.chunk is not None:
                     ledger.confirm(admission.chunk)
 
-    threads = [threading.Thread(target=work, args=(number * 500,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(0, 2_000, 500), timeout=60))
     assert sorted(id_ for new in admitted for id_ in new) == sorted(ids)
 
 

@@ -177,7 +177,9 @@ def test_postgres_keeps_what_it_acknowledged(settings: Settings) -> None:
     assert shown == [("on",), ("on",)]
 
 
-def test_configured_addresses_are_used_and_nothing_is_started(settings: Settings, tmp_path: Path) -> None:
+def test_configured_addresses_are_used_and_nothing_is_started(
+    settings: Settings, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     host, port = settings.clickhouse.address
     own = load(
         environ={
@@ -189,6 +191,7 @@ def test_configured_addresses_are_used_and_nothing_is_started(settings: Settings
         },
         flags={"home": tmp_path, **SECRETS},
     )
+    request.addfinalizer(lambda: servers.down(own))
     assert states(servers.up(own)) == dict.fromkeys(ALL, "external")
     assert states(servers.down(own)) == dict.fromkeys(ALL, "external")
     assert states(servers.status(settings)) == dict.fromkeys(ALL, "running")
@@ -202,8 +205,9 @@ def test_a_wrong_password_is_one_line_that_names_the_variable(settings: Settings
         servers.up(wrong, ["neo4j"])
 
 
-def test_a_server_that_ends_while_starting_shows_its_log(tmp_path: Path) -> None:
+def test_a_server_that_ends_while_starting_shows_its_log(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     broken = load(environ={}, flags={"home": tmp_path, "clickhouse.port": free_ports(1)[0]})
+    request.addfinalizer(lambda: servers.down(broken))
     (tmp_path / "clickhouse").symlink_to("/proc")  # a folder that nobody can write to
     with pytest.raises(ServerError) as caught:
         servers.up(broken, ["clickhouse"])
