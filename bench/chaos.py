@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import psutil
-from harness import PORTS, START, console, installation, message, publish
-from harness import contents as corpus_contents
+from harness import PORTS, START, console, corpus, installation, messages, publish
 
 from helix_pipeline.contracts.topics import CONVERSATIONS, topic_of
 from helix_pipeline.domain.sample.corpus import generate
@@ -42,14 +43,14 @@ class Load:
     """Publishes new events for each round: messages, debates and provider calls."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._round, self._texts = settings, 0, corpus_contents()
+        self._settings, self._round, self._corpus = settings, 0, corpus()
 
     def publish(self) -> None:
         """Publish the events of one round; returns when Kafka has acknowledged them."""
         self._round += 1
         producer = EventProducer(self._settings)
-        for number in range(EVENTS_PER_ROUND):
-            event = message(number, self._texts[number % len(self._texts)], START, f"round{self._round}")
+        load = messages(self._corpus, f"round{self._round}", lambda number: START + timedelta(seconds=number))
+        for event in islice(load, EVENTS_PER_ROUND):
             producer.publish(CONVERSATIONS.name, event.key, event.model_dump_json(exclude_none=True).encode())
         for event in generate(seed=self._round, conversations=5, debates=5, provider_calls=200):
             value = event.model_copy(update={"event_id": f"{self._round}/{event.event_id}"}).model_dump_json()
@@ -80,9 +81,7 @@ class Stream:
             if any(s["updated_at"] > self.started and s["pid"] in self.family() for s in states):
                 return
             if self.process.poll() is not None:
-                raise SystemExit(
-                    f"helix stream ended with {self.process.returncode}; see {self._settings.home}/logs"
-                )
+                raise SystemExit(f"helix stream ended with {self.process.returncode}; see {self._settings.home}/logs")
             time.sleep(0.05)
         raise SystemExit(f"no batch within {START_TIMEOUT_S} s; see {self._settings.home}/logs/stream.log")
 
@@ -190,9 +189,7 @@ ACTIONS: dict[str, Callable[[Settings, Load, random.Random], None]] = {
 }
 
 
-def run_point(
-    settings: Settings, load: Load, point: str, rounds: int, chance: random.Random
-) -> list[dict[str, Any]]:
+def run_point(settings: Settings, load: Load, point: str, rounds: int, chance: random.Random) -> list[dict[str, Any]]:
     """Repeat a crash point, catch up, compare; return a row per sink."""
     began = time.monotonic()
     for number in range(rounds):

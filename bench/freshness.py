@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from harness import contents, installation, message, publish
+from harness import corpus, installation, messages, publish
 
 from helix_pipeline.contracts.tables import LAKE_TABLES
 from helix_pipeline.contracts.topics import CONVERSATIONS
@@ -37,12 +37,13 @@ class Producing(threading.Thread):
 
     def run(self) -> None:
         """Publish until the time is over."""
-        producer, texts, begin = EventProducer(self._settings), contents(), time.monotonic()
+        producer, begin = EventProducer(self._settings), time.monotonic()
+        load = messages(corpus(), "fresh", lambda number: datetime.now(UTC))
         for number in range(self._rate * self._seconds):
             due = begin + number / self._rate
             while (pause := due - time.monotonic()) > 0:
                 time.sleep(min(pause, 0.002))
-            event = message(number, texts[number % len(texts)], datetime.now(UTC), "fresh")
+            event = next(load)
             value = event.__pydantic_serializer__.to_json(event, exclude_none=True)
             self.times.append(time.monotonic())
             producer.publish(CONVERSATIONS.name, event.key, value)

@@ -6,9 +6,10 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ PORTS = {
     "postgres.port": 25432,
 }
 START = datetime(2026, 6, 1, tzinfo=UTC)
-CONVERSATIONS_AT_ONCE = 5_000
 
 console = Console(stderr=True)
 
@@ -55,38 +55,34 @@ def installation(**flags: Any) -> Iterator[Settings]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def contents() -> list[str]:
-    """Return the texts of the bundled corpus' messages."""
-    return [event.content for event in generate() if isinstance(event, MessageAdded)]
+def corpus() -> list[MessageAdded]:
+    """Return the messages of the bundled corpus as a platform sees them: all conversations go on side by side."""
+    messages = [event for event in generate() if isinstance(event, MessageAdded)]
+    return sorted(messages, key=lambda message: (message.sequence, message.conversation_id))
 
 
-def message(number: int, text: str, at: datetime, prefix: str = "bench") -> MessageAdded:
-    """Return message `number` of a load that spreads over `CONVERSATIONS_AT_ONCE` conversations."""
-    conversation, sequence = number % CONVERSATIONS_AT_ONCE, number // CONVERSATIONS_AT_ONCE
-    return MessageAdded.model_construct(
-        event_id=f"{prefix}-{number:09d}",
-        timestamp=at,
-        conversation_id=f"{prefix}-conversation-{conversation}",
-        message_id=f"{prefix}-{conversation}-{sequence}",
-        sequence=sequence,
-        role="assistant" if number % 2 else "user",
-        name="Ada" if number % 2 else None,
-        user_id=f"{prefix}-user-{conversation % 997}",
-        session="1",
-        content=text,
-        tokens=len(text) // 4,
-        metadata={"topic": "benchmark"},
-    )
+def messages(corpus: list[MessageAdded], prefix: str, at: Callable[[int], datetime]) -> Iterator[MessageAdded]:
+    """Yield messages without end: the corpus again and again, each time as new conversations of new users."""
+    for number in count():
+        copy, source = divmod(number, len(corpus))
+        message, name = corpus[source], f"{prefix}-{copy}"
+        yield message.model_copy(
+            update={
+                "event_id": f"{name}-{message.event_id}",
+                "timestamp": at(number),
+                "conversation_id": f"{name}-{message.conversation_id}",
+                "message_id": f"{name}-{message.message_id}",
+                "user_id": f"{name}-{message.user_id}",
+            }
+        )
 
 
 def preload(settings: Settings, events: int, prefix: str = "bench") -> None:
     """Publish message events; their event times spread over one day."""
-    texts, producer = contents(), EventProducer(settings)
+    producer = EventProducer(settings)
+    load = messages(corpus(), prefix, lambda number: START + timedelta(seconds=number % 86_400))
     with console.status(f"publishing {events:,} events"):
-        for number in range(events):
-            event = message(
-                number, texts[number % len(texts)], START + timedelta(seconds=number % 86_400), prefix
-            )
+        for event in islice(load, events):
             value = event.__pydantic_serializer__.to_json(event, exclude_none=True)
             producer.publish(CONVERSATIONS.name, event.key, value)
         producer.flush(120)
@@ -103,10 +99,7 @@ def publish(name: str, rows: list[dict[str, Any]], **extra: Any) -> None:
     table = Table(*rows[0].keys(), title=f"bench-{name}")
     for row in rows:
         table.add_row(
-            *(
-                f"{v:,.2f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v)
-                for v in row.values()
-            )
+            *(f"{v:,.2f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v) for v in row.values())
         )
     Console().print(table)
     RESULTS.mkdir(exist_ok=True)

@@ -40,9 +40,7 @@ def plain_consumer(settings: Settings) -> int:
     return count
 
 
-def stream(
-    spark: SparkSession, settings: Settings, shape: Callable[[DataFrame], DataFrame], name: str
-) -> None:
+def stream(spark: SparkSession, settings: Settings, shape: Callable[[DataFrame], DataFrame], name: str) -> None:
     """Run Kafka through a shape into noop."""
     checkpoint = settings.home / "bench" / name
     shutil.rmtree(checkpoint, ignore_errors=True)
@@ -77,9 +75,7 @@ def plain_insert(settings: Settings, chunk: int = 32_768) -> Callable[[], None]:
     def insert() -> None:
         with warehouse.client(warehouse.open_warehouse(settings)) as connection:
             for start in range(0, rows.num_rows, chunk):
-                warehouse.insert(
-                    connection, "conversation_messages", rows.slice(start, chunk), f"plain/{start}"
-                )
+                warehouse.insert(connection, "conversation_messages", rows.slice(start, chunk), f"plain/{start}")
 
     return insert
 
@@ -97,7 +93,8 @@ def reset(settings: Settings) -> None:
         GraphDatabase.driver(place.uri, auth=(place.username, place.password)) as connection,
         connection.session() as s,
     ):
-        s.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
+        for what in ("MATCH ()-[x]->() CALL (x) { DELETE x }", "MATCH (x) CALL (x) { DELETE x }"):
+            s.run(f"{what} IN TRANSACTIONS OF 10000 ROWS").consume()
 
 
 class HeapWatch(threading.Thread):
@@ -153,9 +150,7 @@ def sinks(spark: SparkSession, settings: Settings, events: int) -> list[dict[str
         ("lake + ClickHouse + Neo4j", ["lake.conversations", "warehouse.conversation_messages", "graph"]),
     ):
         reset(settings)
-        row = measure(
-            name, events, lambda queries=queries: run(spark, settings, queries, until_caught_up=True)
-        )
+        row = measure(name, events, lambda queries=queries: run(spark, settings, queries, until_caught_up=True))
         if "Neo4j" in name:
             row |= {f"{k}/s": int(v / row["seconds"]) for k, v in graph_sums(settings).items()}
         rows.append(row)
@@ -181,9 +176,7 @@ def main() -> None:
         rows = [
             measure("plain consumer, JSON decoded", events, lambda: plain_consumer(settings)),
             measure("Spark Kafka to noop, raw", events, lambda: stream(spark, settings, lambda r: r, "raw")),
-            measure(
-                "Spark Kafka to noop, from_json", events, lambda: stream(spark, settings, parsed, "parsed")
-            ),
+            measure("Spark Kafka to noop, from_json", events, lambda: stream(spark, settings, parsed, "parsed")),
             measure(
                 "Spark Kafka to noop, this decoder",
                 events,

@@ -231,23 +231,14 @@ def _from_file(path: Path | None, environ: Mapping[str, str]) -> list[tuple[str,
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict) or set(document) - {"bigdata"}:
-        raise SettingsError(
-            f"{path}: expected one top-level key `bigdata`, found {sorted(map(str, document))}"
-        )
-    return [
-        (key, _expand(value, environ, f"{path}: {key}"), str(path))
-        for key, value in _leaves(document["bigdata"])
-    ]
+        raise SettingsError(f"{path}: expected one top-level key `bigdata`, found {sorted(map(str, document))}")
+    return [(key, _expand(value, environ, f"{path}: {key}"), str(path)) for key, value in _leaves(document["bigdata"])]
 
 
 def _leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
     if not isinstance(node, dict):
         return [(prefix, node)]
-    return [
-        leaf
-        for key, value in node.items()
-        for leaf in _leaves(value, f"{prefix}.{key}" if prefix else str(key))
-    ]
+    return [leaf for key, value in node.items() for leaf in _leaves(value, f"{prefix}.{key}" if prefix else str(key))]
 
 
 def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
@@ -258,9 +249,7 @@ def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
         name, default = match.groups()
         if environ.get(name) or default is not None:
             return environ.get(name) or default
-        raise SettingsError(
-            f"{where}: ${{{name}}} is not set in the environment; set it or write ${{{name}:-default}}"
-        )
+        raise SettingsError(f"{where}: ${{{name}}} is not set in the environment; set it or write ${{{name}:-default}}")
 
     return _VARIABLE.sub(replace, value) or None
 

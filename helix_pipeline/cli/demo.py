@@ -69,16 +69,10 @@ def _show(result: dict[str, Any], settings: Settings, as_json: bool) -> None:
     seconds = result["seconds"]
     console.print("  ".join(f"{step} {value:.1f} s" for step, value in seconds.items()))
     rate = result["accepted"] / seconds["stream"]
-    console.print(
-        f"{result['accepted']:,} new events streamed at {rate:,.0f} events/s, Spark's start included"
-    )
-    console.print(
-        "[green]all stores agree[/green]" if result["ok"] else "[red]the stores disagree[/red]: helix verify"
-    )
+    console.print(f"{result['accepted']:,} new events streamed at {rate:,.0f} events/s, Spark's start included")
+    console.print("[green]all stores agree[/green]" if result["ok"] else "[red]the stores disagree[/red]: helix verify")
     neo4j = settings.neo4j
-    console.print(
-        NEXT.format(home=settings.home, http=neo4j.http_port, user=neo4j.username, lake=settings.lake_root)
-    )
+    console.print(NEXT.format(home=settings.home, http=neo4j.http_port, user=neo4j.username, lake=settings.lake_root))
 
 
 def _table(result: dict[str, Any]) -> Table:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeEla
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from helix_pipeline.settings import load
+from helix_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
     from helix_pipeline.services.ingest import IngestReport, Progress
@@ -38,12 +38,7 @@ def run(
     and ShareGPT, also as .gz; the format is found out from the content. Ends with 2 where a file is bad or of
     no known format; lines rejected within a good file are shown.
     """
-    from helix_pipeline.services.ingest import ingest  # drivers that other commands need not load
-
-    settings = load(config)
-    bar = _bar(disable=quiet)
-    with nullcontext() if quiet else bar:
-        report = ingest(settings, paths, _advance(bar))
+    report = publish(load(config), paths, quiet)
     if as_json:
         json.dump(report.as_dict(), sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")
@@ -51,6 +46,15 @@ def run(
         _show(report)
     if report.bad_files or (strict and (report.rejected or report.ignored_files)):
         raise typer.Exit(2)
+
+
+def publish(settings: Settings, paths: list[Path], quiet: bool = False) -> "IngestReport":
+    """Ingest with a progress bar on stderr."""
+    from helix_pipeline.services.ingest import ingest  # drivers that other commands need not load
+
+    bar = _bar(disable=quiet)
+    with nullcontext() if quiet else bar:
+        return ingest(settings, paths, _advance(bar))
 
 
 def _bar(disable: bool) -> Bar:

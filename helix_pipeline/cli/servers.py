@@ -41,14 +41,18 @@ def register(app: typer.Typer) -> None:
 
 def up(names: Names = None, config: Config = None, home: Home = None, as_json: AsJson = False) -> None:
     """Start the local servers, wait until each answers, and make topics, tables and constraints."""
-    settings = _settings(config, home)
+    _show(start(_settings(config, home), names), [], as_json)
+
+
+def start(settings: Settings, names: Sequence[str] | None = None) -> list[ServerStatus]:
+    """Start servers and make what the streams expect in them, with progress on stderr."""
     columns = SpinnerColumn(), TextColumn("{task.fields[name]:<11}{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:
         found = servers.up(settings, names, _Lines(progress).tell)
         task = progress.add_task("making topics, tables and constraints", total=1, name="stores")
         prepare_stores(settings, [server.name for server in found])
         progress.update(task, description="ready", completed=1)
-    _show(found, [], as_json)
+    return found
 
 
 def down(names: Names = None, config: Config = None, home: Home = None, as_json: AsJson = False) -> None:

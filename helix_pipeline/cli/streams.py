@@ -27,9 +27,7 @@ def stream(
     query: Annotated[list[str] | None, typer.Option(help="A sink or a query, e.g. lake; repeatable.")] = None,
     until_caught_up: Annotated[bool, typer.Option(help="End when the stores hold all of Kafka.")] = False,
     config: Config = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the queries' last state as JSON at the end.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the queries' last state as JSON at the end.")] = False,
 ) -> None:
     """Carry events from Kafka into the lake, ClickHouse and Neo4j, until stopped or caught up."""
     settings = load(config)

@@ -62,17 +62,14 @@ class Decoder:
         kept, tuples, rejected = self._read(values)
         columns = list(zip(*tuples, strict=True)) or [()] * len(self._names)
         arrays = [
-            pa.array(column, self.schema.field(name).type)
-            for name, column in zip(self._names, columns, strict=True)
+            pa.array(column, self.schema.field(name).type) for name, column in zip(self._names, columns, strict=True)
         ]
         source = [partitions, offsets, times.cast(TIMESTAMP)]
         if rejected:
             source = [array.take(pa.array(kept, pa.int64())) for array in source]
         return Decoded(pa.RecordBatch.from_arrays([*arrays, *source], schema=self.schema), rejected)
 
-    def _read(
-        self, values: Sequence[bytes | None]
-    ) -> tuple[list[int], list[tuple[Any, ...]], list[Rejection]]:
+    def _read(self, values: Sequence[bytes | None]) -> tuple[list[int], list[tuple[Any, ...]], list[Rejection]]:
         kept: list[int] = []
         rows: list[tuple[Any, ...]] = []
         rejected: list[Rejection] = []
@@ -124,9 +121,7 @@ def _struct(event: type[Event], names: tuple[str, ...]) -> Any:
     tag = event.model_fields["event_type"].default
     own = {name: info for name, info in event.model_fields.items() if name != "event_type"}
     required = [(name, _annotation(info)) for name, info in own.items() if info.is_required()]
-    optional = [
-        (name, _annotation(info), _default(info)) for name, info in own.items() if not info.is_required()
-    ]
+    optional = [(name, _annotation(info), _default(info)) for name, info in own.items() if not info.is_required()]
     absent = {name: None for name in names if name not in own}
     return msgspec.defstruct(
         event.__name__,

@@ -15,7 +15,7 @@ from helix_pipeline.contracts.events import ConversationCompleted, MessageAdded
 from helix_pipeline.domain.entities.cooccurrence import pairs
 
 CONVERSATION, COMPLETED, PARTICIPANT, ENTITY, MENTION, PAIR = range(6)
-"""Kinds: a conversation's messages, its end, a user in a conversation, an entity, an entity in a conversation,
+"""Kinds: a conversation's messages, its end, a user in a conversation, an entity, in a conversation an entity,
 two entities in one message."""
 
 MESSAGE = MessageAdded.model_fields["event_type"].default
@@ -68,7 +68,7 @@ class Deltas:
             self._add((PARTICIPANT, conversation, user), at)
         for entity in entities:
             self._add((ENTITY, entity, ""), at)
-            self._add((MENTION, entity, conversation), at)
+            self._add((MENTION, conversation, entity), at)
         if len(entities) > 1:
             for smaller, larger in pairs(entities):
                 self._add((PAIR, smaller, larger), at)
@@ -109,8 +109,6 @@ def bucket(a: str) -> int:
 def add_up(tables: Iterable[pa.Table]) -> pa.Table:
     """Add up the deltas of several batches: one row for each (`kind`, `a`, `b`), ordered by bucket and kind."""
     whole = pa.concat_tables([SCHEMA.empty_table(), *tables])
-    summed = whole.group_by(["bucket", "kind", "a", "b"]).aggregate(
-        [("n", "sum"), ("first", "min"), ("last", "max")]
-    )
+    summed = whole.group_by(["bucket", "kind", "a", "b"]).aggregate([("n", "sum"), ("first", "min"), ("last", "max")])
     order = pc.sort_indices(summed, sort_keys=[(name, "ascending") for name in ("bucket", "kind", "a", "b")])
     return summed.rename_columns(["bucket", "kind", "a", "b", "n", "first", "last"]).take(order)

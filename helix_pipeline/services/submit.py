@@ -15,9 +15,7 @@ def stream(name: str, doc: str | None, queries: tuple[str, ...] = ()) -> int:
     """Run the queries of a job file with the session that `spark-submit` configured; return the exit code."""
     parser = argparse.ArgumentParser(prog=name, description=doc)
     parser.add_argument("--config", type=Path, help="settings file, e.g. configs/production.yaml")
-    parser.add_argument(
-        "--until-caught-up", action="store_true", help="end when the stores hold all of Kafka"
-    )
+    parser.add_argument("--until-caught-up", action="store_true", help="end when the stores hold all of Kafka")
     arguments = parser.parse_args()
     configure_logs()
     try:

@@ -7,6 +7,8 @@ that the ledger has seen changes nothing, whichever of the two died in between.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -34,38 +36,51 @@ SET ledger.batch = $batch
 RETURN true AS claimed
 """
 
-_SEEN = """
-  {0}.{1} = CASE WHEN {0}.{1} < datetime({{epochMillis: r[3]}}) THEN {0}.{1} ELSE datetime({{epochMillis: r[3]}}) END,
-  {0}.{2} = CASE WHEN {0}.{2} > datetime({{epochMillis: r[4]}}) THEN {0}.{2} ELSE datetime({{epochMillis: r[4]}}) END
-"""
-
 STATEMENTS: dict[int, str] = {
     CONVERSATION: """
-UNWIND $rows AS r MERGE (c:Conversation {id: r[0]})
-SET c.messages = coalesce(c.messages, 0) + r[2],"""
-    + _SEEN.format("c", "first_seen", "last_seen"),
+UNWIND $rows AS r
+WITH r, datetime({epochMillis: r[3]}) AS first, datetime({epochMillis: r[4]}) AS last
+MERGE (c:Conversation {id: r[0]})
+SET c.messages = coalesce(c.messages, 0) + r[2],
+  c.first_seen = CASE WHEN c.first_seen <= first THEN c.first_seen ELSE first END,
+  c.last_seen = CASE WHEN c.last_seen >= last THEN c.last_seen ELSE last END""",
     COMPLETED: """
-UNWIND $rows AS r MERGE (c:Conversation {id: r[0]})
+UNWIND $rows AS r
+MERGE (c:Conversation {id: r[0]})
 SET c.completed_at = datetime({epochMillis: r[4]})""",
     PARTICIPANT: """
-UNWIND $rows AS r MERGE (c:Conversation {id: r[0]}) MERGE (u:User {id: r[1]})
+UNWIND $rows AS r
+MERGE (c:Conversation {id: r[0]})
+MERGE (u:User {id: r[1]})
 MERGE (u)-[p:PARTICIPATED_IN]->(c)
 SET p.messages = coalesce(p.messages, 0) + r[2]""",
     ENTITY: """
-UNWIND $rows AS r MERGE (e:Entity {id: r[0]})
-SET e.type = split(r[1], '\t')[0], e.name = split(r[1], '\t')[1], e.mentions = coalesce(e.mentions, 0) + r[2],"""
-    + _SEEN.format("e", "first_seen", "last_seen"),
+UNWIND $rows AS r
+WITH r, split(r[1], '\t') AS label, datetime({epochMillis: r[3]}) AS first, datetime({epochMillis: r[4]}) AS last
+MERGE (e:Entity {id: r[0]})
+SET e.type = label[0], e.name = label[1], e.mentions = coalesce(e.mentions, 0) + r[2],
+  e.first_seen = CASE WHEN e.first_seen <= first THEN e.first_seen ELSE first END,
+  e.last_seen = CASE WHEN e.last_seen >= last THEN e.last_seen ELSE last END""",
     MENTION: """
-UNWIND $rows AS r MERGE (e:Entity {id: r[0]}) MERGE (c:Conversation {id: r[1]})
+UNWIND $rows AS r
+MERGE (c:Conversation {id: r[0]})
+WITH c, r[1] AS mentions
+UNWIND mentions AS r
+WITH c, r, datetime({epochMillis: r[3]}) AS first, datetime({epochMillis: r[4]}) AS last
+MERGE (e:Entity {id: r[1]})
 MERGE (e)-[m:MENTIONED_IN]->(c)
-SET m.count = coalesce(m.count, 0) + r[2],"""
-    + _SEEN.format("m", "first", "last"),
+ON CREATE SET m.count = r[2], m.first = first, m.last = last
+ON MATCH SET m.count = m.count + r[2],
+  m.first = CASE WHEN m.first <= first THEN m.first ELSE first END,
+  m.last = CASE WHEN m.last >= last THEN m.last ELSE last END""",
     PAIR: """
-UNWIND $rows AS r MERGE (a:Entity {id: r[0]}) MERGE (b:Entity {id: r[1]})
+UNWIND $rows AS r
+MERGE (a:Entity {id: r[0]})
+MERGE (b:Entity {id: r[1]})
 MERGE (a)-[p:CO_OCCURS_WITH]->(b)
 SET p.frequency = coalesce(p.frequency, 0) + r[2]""",
 }
-"""What a delta of each kind does; a row is [a, b, n, first, last]."""
+"""What a delta of each kind does. A row is [a, b, n, first, last]; mentions come as [conversation, its rows]."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +108,7 @@ class Graph:
 def open_graph(settings: Settings) -> Graph:
     """Return the graph that the settings name."""
     neo4j = settings.neo4j
-    return Graph(
-        neo4j.address, neo4j.username, neo4j.password.get_secret_value(), neo4j.database, neo4j.timeout_s
-    )
+    return Graph(neo4j.address, neo4j.username, neo4j.password.get_secret_value(), neo4j.database, neo4j.timeout_s)
 
 
 @contextmanager
@@ -132,10 +145,15 @@ def _apply_bucket(tx: ManagedTransaction, ledger: str, batch: int, deltas: pa.Ta
     for kind, statement in STATEMENTS.items():
         part = deltas.filter(pc.equal(deltas["kind"], kind))
         if part.num_rows:
-            tx.run(statement, rows=_rows(part)).consume()
+            rows = _rows(part)
+            tx.run(statement, rows=_by_conversation(rows) if kind == MENTION else rows).consume()
     return int(deltas.num_rows)
 
 
 def _rows(deltas: pa.Table) -> list[list[Any]]:
     columns = [deltas[name].to_pylist() for name in ("a", "b", "n", "first", "last")]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _by_conversation(rows: list[list[Any]]) -> list[list[Any]]:
+    return [[conversation, list(group)] for conversation, group in groupby(rows, key=itemgetter(0))]

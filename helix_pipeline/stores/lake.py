@@ -105,9 +105,7 @@ def open_table(lake: Lake, name: str) -> DeltaTable:
     try:
         return DeltaTable(lake.uri(name), storage_options=lake.storage_options)
     except DeltaError as error:
-        raise StoreError(
-            f"cannot open the lake table {lake.uri(name)}: {error}; has a stream run yet?"
-        ) from None
+        raise StoreError(f"cannot open the lake table {lake.uri(name)}: {error}; has a stream run yet?") from None
 
 
 def count_rows(target: DeltaTable) -> int:
@@ -177,9 +175,7 @@ def _write_file(filesystem: fs.FileSystem, root: str, day: datetime, rows: pa.Ta
 
 
 def _statistics(rows: pa.Table) -> dict[str, Any]:
-    columns = [
-        name for name in STATISTICS if name in rows.column_names and rows[name].null_count < rows.num_rows
-    ]
+    columns = [name for name in STATISTICS if name in rows.column_names and rows[name].null_count < rows.num_rows]
     bounds = {name: pc.min_max(rows[name]).as_py() for name in columns}
     return {
         "numRecords": rows.num_rows,

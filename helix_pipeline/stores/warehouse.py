@@ -58,9 +58,7 @@ class Warehouse:
                 autogenerate_session_id=False,
             )
         except ClickHouseError as error:
-            raise StoreError(
-                f"ClickHouse at {self.host}:{self.port} does not answer: {_first_line(error)}"
-            ) from None
+            raise StoreError(f"ClickHouse at {self.host}:{self.port} does not answer: {_first_line(error)}") from None
 
 
 def open_warehouse(settings: Settings) -> Warehouse:

@@ -13,15 +13,13 @@ from helix_pipeline.domain.entities.gazetteer import TYPES, Gazetteer, load, slu
 GAZETTEER = load()
 FORMS = sorted({surface for entry in GAZETTEER.entries.values() for _, surface in entry.forms})
 GLUE = ["", " ", " ", ", ", ".", "\n", "_", "-", "'", "é", "İ", "\u0301", "ß", "7", "日本", "😀", "Σ", "\x00"]
-texts = st.lists(
-    st.one_of(st.sampled_from(FORMS), st.sampled_from(GLUE), st.text(max_size=5)), max_size=14
-).map("".join)
+texts = st.lists(st.one_of(st.sampled_from(FORMS), st.sampled_from(GLUE), st.text(max_size=5)), max_size=14).map(
+    "".join
+)
 
 
 def found(text, gazetteer=GAZETTEER):
-    return [
-        (mention.name, text[mention.start : mention.end]) for mention in gazetteer.extract_batch([text])[0]
-    ]
+    return [(mention.name, text[mention.start : mention.end]) for mention in gazetteer.extract_batch([text])[0]]
 
 
 def names(text):

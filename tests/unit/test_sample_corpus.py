@@ -86,9 +86,7 @@ def test_messages_are_in_sequence_and_in_time(messages):
         assert all(earlier.timestamp < later.timestamp for earlier, later in pairwise(conversation))
         assert len({message.user_id for message in conversation}) == 1
     assert sum(len(conversation) >= 200 for conversation in conversations.values()) >= 5
-    assert any(
-        len({message.session for message in conversation}) > 5 for conversation in conversations.values()
-    )
+    assert any(len({message.session for message in conversation}) > 5 for conversation in conversations.values())
 
 
 def test_most_conversations_are_completed_after_their_last_message(events, messages):
@@ -119,9 +117,7 @@ def test_every_template_is_a_string():
         return list(chain.from_iterable(map(leaves, node.values()))) if isinstance(node, dict) else list(node)
 
     book = {name: part for name, part in phrases().items() if name != "styles"}
-    fields = {
-        (topic.name, field): getattr(topic, field) for topic in topics() for field in topic.__slots__[2:]
-    }
+    fields = {(topic.name, field): getattr(topic, field) for topic in topics() for field in topic.__slots__[2:]}
     assert len(leaves(book)) + len(leaves(fields)) > 500
     assert all(isinstance(leaf, str) for leaf in [*leaves(book), *leaves(fields)])
 
@@ -165,9 +161,7 @@ def test_what_was_corrected_is_not_recalled_again(messages):
 
 def test_every_technology_is_an_entity():
     extractor = load_extractor()
-    for name in {
-        name for topic in topics() for name in (*topic.tools, *topic.concepts, *sum(topic.pairs, ()))
-    }:
+    for name in {name for topic in topics() for name in (*topic.tools, *topic.concepts, *sum(topic.pairs, ()))}:
         assert len(extractor.extract_ids_batch([f"we use {name} here"])[0]) == 1, name
 
 

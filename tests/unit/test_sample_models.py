@@ -47,9 +47,7 @@ def test_debates_hold_together(debate_events):
     participants = {event.debate_id: event.participants for event in of_type(debate_events, DebateStarted)}
     for end in of_type(debate_events, DebateCompleted):
         said = turns[end.debate_id]
-        assert [turn.round for turn in said] == [
-            round_ for round_ in range(1, end.round + 1) for _ in range(2)
-        ]
+        assert [turn.round for turn in said] == [round_ for round_ in range(1, end.round + 1) for _ in range(2)]
         assert [turn.position for turn in said] == ["pro", "con"] * end.round
         assert [turn.participant for turn in said] == participants[end.debate_id] * end.round
         assert judged[end.debate_id] == 3
@@ -116,9 +114,7 @@ def test_winners_grow_confident(debate_events):
         last[turn.debate_id, turn.participant] = turn.confidence
     change = {place: last[place] - first[place] for place in last}
     assert fmean(value for (debate, name), value in change.items() if ends[debate] == name) > 0.04
-    assert (
-        fmean(value for (debate, name), value in change.items() if ends[debate] not in {name, None}) < -0.04
-    )
+    assert fmean(value for (debate, name), value in change.items() if ends[debate] not in {name, None}) < -0.04
 
 
 def test_calls_fail_as_planted(calls):

@@ -91,9 +91,7 @@ def test_two_megabytes_are_fine():
 
 @pytest.mark.parametrize("topic", [CONVERSATIONS, DEBATES, PROVIDERS], ids=lambda t: t.name)
 def test_every_event_of_the_corpus_comes_back_as_it_was(topic):
-    wanted = [
-        e for e in generate(conversations=6, debates=3, provider_calls=30) if isinstance(e, topic.events)
-    ]
+    wanted = [e for e in generate(conversations=6, debates=3, provider_calls=30) if isinstance(e, topic.events)]
     assert wanted
     result = read(*(e.model_dump_json(exclude_none=True).encode() for e in wanted), topic=topic)
     assert result.rejected == []
@@ -109,9 +107,7 @@ scalars = st.one_of(
     st.integers(-(2**70), 2**70),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=5),
-    st.sampled_from(
-        ["2026-06-01T10:00:00Z", "2026-06-01T10:00:00", "1999-12-31T23:59:59Z", "x" * 600, "\0", ""]
-    ),
+    st.sampled_from(["2026-06-01T10:00:00Z", "2026-06-01T10:00:00", "1999-12-31T23:59:59Z", "x" * 600, "\0", ""]),
     st.lists(st.integers(), max_size=2),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
 )
@@ -138,9 +134,7 @@ PLAIN = {
         "cost": 0,
     },
 }
-FIELDS = sorted(
-    {name for topic in TOPICS for event in topic.events for name in event.model_fields} - {"event_type"}
-)
+FIELDS = sorted({name for topic in TOPICS for event in topic.events for name in event.model_fields} - {"event_type"})
 MODELS = {
     topic: TypeAdapter(Annotated[Union[topic.events], Field(discriminator="event_type")])  # noqa: UP007
     if len(topic.events) > 1

@@ -140,9 +140,7 @@ def parse(table: str) -> Iterator[Entry]:
 def _entry(line: str, number: int) -> Entry:
     fields = line.split("\t")
     if len(fields) != 4 or fields[1] not in TYPES:
-        raise ValueError(
-            f"gazetteer line {number}: expected name, type, sub-type, aliases with a known type: {line!r}"
-        )
+        raise ValueError(f"gazetteer line {number}: expected name, type, sub-type, aliases with a known type: {line!r}")
     canonical, kind, subtype, aliases = fields
     forms = tuple(_marked(form) for form in [canonical, *filter(None, aliases.split("|"))])
     if not all(surface and surface == surface.strip() for _, surface in forms):

@@ -193,9 +193,7 @@ class _Dialogue:
             templates.append(self.rng.choice(phrases()["assistant"]["question"]))
         return _compose(phrasing, *templates)
 
-    def _message(
-        self, sequence: int, role: str, content: str, metadata: dict[str, str | int]
-    ) -> MessageAdded:
+    def _message(self, sequence: int, role: str, content: str, metadata: dict[str, str | int]) -> MessageAdded:
         plan = self._plan
         if sequence:
             self._moment = after(self.rng, self._moment, _THINKING_S[role])

@@ -53,9 +53,7 @@ class DebatePlan:
     started: datetime
 
 
-def debate_plan(
-    seed: int, number: int, start: datetime, parent: ConversationPlan | None = None
-) -> DebatePlan:
+def debate_plan(seed: int, number: int, start: datetime, parent: ConversationPlan | None = None) -> DebatePlan:
     """Return the plan of debate `number` (from 0), held during conversation `parent` where one is given."""
     rng = chance(seed, "debate-plan", number)
     topic = parent.topic if parent else rng.choice(topics())

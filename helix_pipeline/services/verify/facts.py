@@ -67,7 +67,7 @@ CREATE TABLE found_facts AS FROM expected_facts;
 
 EXPECT = """
 INSERT INTO expected_facts
-SELECT kind, if(kind = $mention, b, a), CASE kind WHEN $mention THEN a WHEN $entity THEN '' ELSE b END, n
+SELECT kind, a, if(kind = $entity, '', b), n
 FROM batch
 """
 
@@ -110,7 +110,7 @@ class ExpectedFacts:
 
     def flush(self) -> None:
         """Move what was counted into the workspace."""
-        self._space.load(self._deltas.table(), EXPECT, {"mention": MENTION, "entity": ENTITY})
+        self._space.load(self._deltas.table(), EXPECT, {"entity": ENTITY})
         self._deltas = Deltas(self._extractor.entity)
 
 
