@@ -164,8 +164,10 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
-    events = parser.parse_args().events
-    with installation() as settings:
+    parser.add_argument("--master", default="local[2]", help="Spark master")
+    options = parser.parse_args()
+    events = options.events
+    with installation(**{"spark.master": options.master}) as settings:
         preload(settings, events)
         spark = create_session(settings, ",".join(map(str, jar_paths("spark"))), "bench-stream")
         watch = HeapWatch(spark)

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.fields import FieldInfo
@@ -22,6 +23,7 @@ from helix_pipeline.contracts.rows import SOURCE_FIELDS, TIMESTAMP, bare_type, c
 from helix_pipeline.contracts.topics import Topic
 
 MAX_REASON = 500
+_NULL = b"\\u0000"
 _NULL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -46,53 +48,62 @@ class Decoder:
 
     def __init__(self, topic: Topic) -> None:
         self.schema = event_schema(topic)
-        self._names = [field.name for field in self.schema][: -len(SOURCE_FIELDS)]
-        self._decode = msgspec.json.Decoder(_union(topic, tuple(self._names))).decode
-        self._columns = attrgetter(*self._names)
+        fields = list(self.schema)[: -len(SOURCE_FIELDS)]
+        self._decode = msgspec.json.Decoder(_union(topic, tuple(field.name for field in fields))).decode
+        self._columns = [(attrgetter(field.name), field.type) for field in fields]
 
     def reason(self, value: bytes | None) -> str | None:
         """Return why one record would be rejected, or none where it is fine."""
-        result = self._read([value])
-        return result[2][0].reason if result[2] else None
+        rejected = self._one_by_one([value])[1]
+        return rejected[0].reason if rejected else None
 
     def decode(
         self, values: Sequence[bytes | None], partitions: pa.Array, offsets: pa.Array, times: pa.Array
     ) -> Decoded:
         """Read a batch of record values that stand at these partitions, offsets and broker times."""
-        kept, tuples, rejected = self._read(values)
-        columns = list(zip(*tuples, strict=True)) or [()] * len(self._names)
-        arrays = [
-            pa.array(column, self.schema.field(name).type) for name, column in zip(self._names, columns, strict=True)
-        ]
+        events, rejected = self._whole(values), []
+        if events is None:
+            events, rejected = self._one_by_one(values)
+        arrays = [pa.array(list(map(column, events)), kind) for column, kind in self._columns]
         source = [partitions, offsets, times.cast(TIMESTAMP)]
         if rejected:
-            source = [array.take(pa.array(kept, pa.int64())) for array in source]
+            kept = np.delete(np.arange(len(values)), [rejection.index for rejection in rejected])
+            source = [array.take(pa.array(kept)) for array in source]
         return Decoded(pa.RecordBatch.from_arrays([*arrays, *source], schema=self.schema), rejected)
 
-    def _read(self, values: Sequence[bytes | None]) -> tuple[list[int], list[tuple[Any, ...]], list[Rejection]]:
-        kept: list[int] = []
-        rows: list[tuple[Any, ...]] = []
+    def _whole(self, values: Sequence[bytes | None]) -> list[Any] | None:
+        """Read a batch in which nothing is wrong, as nearly all are; none where a closer look is needed."""
+        try:
+            events = list(map(self._decode, values))
+            for event in events:
+                event.metadata = _json_object(event.metadata)
+        except (msgspec.MsgspecError, ValueError, OverflowError, TypeError):
+            return None
+        times = [event.timestamp for event in events]
+        if events and not (EARLIEST <= min(times) and max(times) < LATEST):
+            return None
+        return None if any(_NULL in value for value in values if value) else events
+
+    def _one_by_one(self, values: Sequence[bytes | None]) -> tuple[list[Any], list[Rejection]]:
+        events: list[Any] = []
         rejected: list[Rejection] = []
-        decode, columns = self._decode, self._columns
         for index, value in enumerate(values):
             try:
-                event = decode(value or b"")
-                if not EARLIEST <= event.timestamp < LATEST:
-                    raise ValueError(
-                        f"timestamp {event.timestamp.isoformat()} is not within 2000 to 2099 - at `$.timestamp`"
-                    )
-                event.metadata = _json_object(event.metadata)
-                row = columns(event)
-                if value and b"\\u0000" in value and _NULL_ESCAPE.search(value):
-                    raise ValueError("a string holds a null byte (\\u0000)")
+                events.append(self._event(value or b""))
             except UnicodeDecodeError as error:
                 rejected.append(Rejection(index, f"invalid UTF-8: {error}"[:MAX_REASON]))
             except (msgspec.MsgspecError, ValueError, OverflowError) as error:
                 rejected.append(Rejection(index, str(error)[:MAX_REASON]))
-            else:
-                kept.append(index)
-                rows.append(row)
-        return kept, rows, rejected
+        return events, rejected
+
+    def _event(self, value: bytes) -> Any:
+        event = self._decode(value)
+        if not EARLIEST <= event.timestamp < LATEST:
+            raise ValueError(f"timestamp {event.timestamp.isoformat()} is not within 2000 to 2099 - at `$.timestamp`")
+        event.metadata = _json_object(event.metadata)
+        if _NULL_ESCAPE.search(value):
+            raise ValueError("a string holds a null byte (\\u0000)")
+        return event
 
 
 @cache
@@ -102,8 +113,8 @@ def decoder(topic: Topic) -> Decoder:
 
 
 def _json_object(raw: Any) -> str:
-    text = str(raw if isinstance(raw, str) else bytes(raw).decode("utf-8"))
-    if not text.startswith("{"):
+    text = raw if type(raw) is str else str(raw, "utf-8")
+    if text[0] != "{":
         raise ValueError("Expected `object` - at `$.metadata`")
     return text
 
