@@ -139,7 +139,7 @@ def graph_sums(settings: Settings) -> dict[str, int]:
         }
 
 
-def sinks(spark: SparkSession, settings: Settings, events: int) -> list[dict[str, object]]:
+def sinks(spark: SparkSession, settings: Settings, events: int, only: list[str] | None) -> list[dict[str, object]]:
     """Measure the sinks alone and together; the stores are emptied in between."""
     rows = []
     for name, queries in (
@@ -149,6 +149,8 @@ def sinks(spark: SparkSession, settings: Settings, events: int) -> list[dict[str
         ("lake + ClickHouse", ["lake.conversations", "warehouse.conversation_messages"]),
         ("lake + ClickHouse + Neo4j", ["lake.conversations", "warehouse.conversation_messages", "graph"]),
     ):
+        if only and name not in only:
+            continue
         reset(settings)
         row = measure(name, events, lambda queries=queries: run(spark, settings, queries, until_caught_up=True))
         if "Neo4j" in name:
@@ -164,6 +166,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--only", nargs="*", help="sinks to measure, by name; all by default")
     parser.add_argument("--master", default="local[2]", help="Spark master")
     options = parser.parse_args()
     events = options.events
@@ -184,7 +187,7 @@ def main() -> None:
                 events,
                 lambda: stream(spark, settings, decoded, "decoded"),
             ),
-            *sinks(spark, settings, events),
+            *sinks(spark, settings, events, options.only),
         ]
         watch.finish()
         floor = next(row["events/s"] for row in rows if row["what"] == "Spark Kafka to noop, from_json")

@@ -61,9 +61,8 @@ class Decoder:
         self, values: Sequence[bytes | None], partitions: pa.Array, offsets: pa.Array, times: pa.Array
     ) -> Decoded:
         """Read a batch of record values that stand at these partitions, offsets and broker times."""
-        events, rejected = self._whole(values), []
-        if events is None:
-            events, rejected = self._one_by_one(values)
+        whole = self._whole(values)
+        events, rejected = (whole, []) if whole is not None else self._one_by_one(values)
         arrays = [pa.array(list(map(column, events)), kind) for column, kind in self._columns]
         source = [partitions, offsets, times.cast(TIMESTAMP)]
         if rejected:
@@ -74,13 +73,13 @@ class Decoder:
     def _whole(self, values: Sequence[bytes | None]) -> list[Any] | None:
         """Read a batch in which nothing is wrong, as nearly all are; none where a closer look is needed."""
         try:
-            events = list(map(self._decode, values))
+            events = [self._decode(value or b"") for value in values]
             for event in events:
                 event.metadata = _json_object(event.metadata)
-        except (msgspec.MsgspecError, ValueError, OverflowError, TypeError):
+        except (msgspec.MsgspecError, ValueError, OverflowError):
             return None
         times = [event.timestamp for event in events]
-        if events and not (EARLIEST <= min(times) and max(times) < LATEST):
+        if events and (min(times) < EARLIEST or max(times) >= LATEST):
             return None
         return None if any(_NULL in value for value in values if value) else events
 

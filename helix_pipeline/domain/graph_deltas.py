@@ -6,8 +6,10 @@ buckets by a hash of `a`; the graph applies a bucket of a batch in one transacti
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from zlib import crc32
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -37,68 +39,42 @@ SCHEMA = pa.schema(
 )
 """`first` and `last` are milliseconds since 1970 in UTC; `b` of an entity is its type and name, tab-separated."""
 
-Key = tuple[int, str, str]
+Label = Callable[[str], tuple[str, str]]
+"""Gives (name, type) for an entity's id."""
+
+KEYS = ("bucket", "kind", "a", "b")
 
 
-class Deltas:
-    """Adds up deltas in memory; its size is bounded by the distinct things in the batches that it is fed."""
+def deltas(rows: pa.RecordBatch, entities: Sequence[Sequence[str]], label: Label) -> pa.Table:
+    """Return what conversation events add, added up, as a table of `SCHEMA`.
 
-    def __init__(self, label: Callable[[str], tuple[str, str]]) -> None:
-        """Take `label`, which gives (name, type) for an entity's id."""
-        self._label = label
-        self._counts: dict[Key, list[int]] = {}
+    `rows` are of `event_schema(CONVERSATIONS)`; `entities` are the ids mentioned in the content of each row, in order
+    and with repeats (none for an event without content).
+    """
+    seen = pc.divide(pc.cast(rows["timestamp"], pa.int64()), 1000)
+    said, ended = pc.equal(rows["event_type"], MESSAGE), pc.equal(rows["event_type"], END)
+    user = pc.and_(said, pc.is_valid(rows["user_id"]))
+    conversation = rows["conversation_id"]
+    mentioned = pa.array(list(chain.from_iterable(entities)), pa.string())
+    where = np.repeat(np.arange(rows.num_rows), np.fromiter(map(len, entities), np.int64, rows.num_rows))
+    parts = [
+        _part(CONVERSATION, conversation.filter(said), None, seen.filter(said)),
+        _part(COMPLETED, conversation.filter(ended), None, seen.filter(ended)),
+        _part(PARTICIPANT, conversation.filter(user), rows["user_id"].filter(user), seen.filter(user)),
+        _labelled(_part(ENTITY, mentioned, None, seen.take(where)), label),
+        _part(MENTION, conversation.take(where), mentioned, seen.take(where)),
+        _pairs(entities, seen),
+    ]
+    return pa.concat_tables(parts)
 
-    def __len__(self) -> int:
-        return len(self._counts)
 
-    def rows(self, rows: pa.RecordBatch, entities: Sequence[Sequence[str]]) -> None:
-        """Add conversation events (rows of `event_schema(CONVERSATIONS)`) with the entity ids of each content."""
-        millis = pc.divide(pc.cast(rows["timestamp"], pa.int64()), 1000).to_pylist()
-        columns = [rows[name].to_pylist() for name in ("event_type", "conversation_id", "user_id")]
-        for kind, conversation, user, found, at in zip(*columns, entities, millis, strict=True):
-            if kind == MESSAGE:
-                self.message(conversation, user, found, at)
-            elif kind == END:
-                self.completed(conversation, at)
-
-    def message(self, conversation: str, user: str | None, entities: Sequence[str], at: int) -> None:
-        """Add a message of a conversation that mentions these entities (ids, with repeats) at this time."""
-        self._add((CONVERSATION, conversation, ""), at)
-        if user is not None:
-            self._add((PARTICIPANT, conversation, user), at)
-        for entity in entities:
-            self._add((ENTITY, entity, ""), at)
-            self._add((MENTION, conversation, entity), at)
-        if len(entities) > 1:
-            for smaller, larger in pairs(entities):
-                self._add((PAIR, smaller, larger), at)
-
-    def completed(self, conversation: str, at: int) -> None:
-        """Add the end of a conversation."""
-        self._add((COMPLETED, conversation, ""), at)
-
-    def table(self) -> pa.Table:
-        """Return the deltas as a table of `SCHEMA`."""
-        kinds, firsts, _ = zip(*self._counts, strict=True) if self._counts else ((), (), ())
-        n, first, last = zip(*self._counts.values(), strict=True) if self._counts else ((), (), ())
-        seconds = tuple(self._entity(a) if kind == ENTITY else b for kind, a, b in self._counts)
-        columns = [kinds, [bucket(a) for a in firsts], firsts, seconds, n, first, last]
-        return pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
-
-    def _entity(self, entity: str) -> str:
-        name, kind = self._label(entity)
-        return f"{kind}\t{name}"
-
-    def _add(self, key: Key, at: int) -> None:
-        count = self._counts.get(key)
-        if count is None:
-            self._counts[key] = [1, at, at]
-            return
-        count[0] += 1
-        if at < count[1]:
-            count[1] = at
-        elif at > count[2]:
-            count[2] = at
+def add_up(tables: Iterable[pa.Table]) -> pa.Table:
+    """Add up the deltas of several batches: one row for each (`kind`, `a`, `b`), ordered by bucket and kind."""
+    whole = pa.concat_tables([SCHEMA.empty_table(), *tables])
+    counted = whole.group_by(list(KEYS), use_threads=False)
+    summed = counted.aggregate([("n", "sum"), ("first", "min"), ("last", "max")])
+    named = summed.rename_columns([*KEYS, "n", "first", "last"]).select(SCHEMA.names)
+    return named.take(pc.sort_indices(named, sort_keys=[(name, "ascending") for name in KEYS]))
 
 
 def bucket(a: str) -> int:
@@ -106,9 +82,35 @@ def bucket(a: str) -> int:
     return crc32(a.encode()) % BUCKETS
 
 
-def add_up(tables: Iterable[pa.Table]) -> pa.Table:
-    """Add up the deltas of several batches: one row for each (`kind`, `a`, `b`), ordered by bucket and kind."""
-    whole = pa.concat_tables([SCHEMA.empty_table(), *tables])
-    summed = whole.group_by(["bucket", "kind", "a", "b"]).aggregate([("n", "sum"), ("first", "min"), ("last", "max")])
-    order = pc.sort_indices(summed, sort_keys=[(name, "ascending") for name in ("bucket", "kind", "a", "b")])
-    return summed.rename_columns(["bucket", "kind", "a", "b", "n", "first", "last"]).take(order)
+def _part(kind: int, a: pa.Array, b: pa.Array | None, seen: pa.Array) -> pa.Table:
+    """Count one kind of things: each pair of `a` and `b` once, with how often and when it was seen."""
+    seconds = b if b is not None else pa.repeat("", len(a))
+    counted = pa.table({"a": a, "b": seconds, "at": seen}).group_by(["a", "b"], use_threads=False)
+    found = counted.aggregate([("at", "count"), ("at", "min"), ("at", "max")])
+    columns = [_repeated(kind, found.num_rows), _buckets(found["a"]), *(found[name] for name in _COUNTED)]
+    return pa.table(dict(zip(SCHEMA.names, columns, strict=True))).cast(SCHEMA)
+
+
+_COUNTED = ("a", "b", "at_count", "at_min", "at_max")
+
+
+def _repeated(kind: int, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(kind, pa.int8()), count)
+
+
+def _buckets(a: pa.ChunkedArray) -> pa.Array:
+    encoded = a.combine_chunks().dictionary_encode()
+    places = pa.array([bucket(value) for value in encoded.dictionary.to_pylist()], pa.int32())
+    return places.take(encoded.indices)
+
+
+def _labelled(part: pa.Table, label: Label) -> pa.Table:
+    names = ["\t".join(reversed(label(entity))) for entity in part["a"].to_pylist()]
+    return part.set_column(SCHEMA.get_field_index("b"), SCHEMA.field("b"), pa.array(names, pa.string()))
+
+
+def _pairs(entities: Sequence[Sequence[str]], seen: pa.Array) -> pa.Table:
+    found = [(pair, row) for row, ids in enumerate(entities) if len(ids) > 1 for pair in pairs(ids)]
+    smaller = pa.array([pair[0] for pair, _ in found], pa.string())
+    larger = pa.array([pair[1] for pair, _ in found], pa.string())
+    return _part(PAIR, smaller, larger, seen.take(pa.array([row for _, row in found], pa.int64())))

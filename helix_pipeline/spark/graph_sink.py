@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 
 from helix_pipeline.contracts.topics import CONVERSATIONS
 from helix_pipeline.domain.entities.extractor import EntityExtractor, load_extractor
-from helix_pipeline.domain.graph_deltas import Deltas, add_up
+from helix_pipeline.domain.graph_deltas import add_up, deltas
 from helix_pipeline.settings import Settings
 from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, parallelism, query_id
 from helix_pipeline.spark.source import read_batches
@@ -29,8 +29,8 @@ def graph_writer(settings: Settings, query: str, report: Report) -> BatchWriter:
     def write(records: DataFrame, batch_id: int) -> None:
         spark = records.sparkSession
         work = partial(_apply, graph=graph, query=query_id(spark), batch=batch_id)
-        deltas = records.coalesce(parallelism(spark)).mapInArrow(extract, DELTAS)
-        gathered = deltas.repartition(writers, "bucket") if writers > 1 else deltas.repartition(1)
+        found = records.coalesce(parallelism(spark)).mapInArrow(extract, DELTAS)
+        gathered = found.repartition(writers, "bucket") if writers > 1 else found.repartition(1)
         counts = gathered.mapInArrow(work, COUNTS).collect()
         report(BatchReport(query, sum(c.applied for c in counts)))
 
@@ -40,20 +40,20 @@ def graph_writer(settings: Settings, query: str, report: Report) -> BatchWriter:
 def _extract(batches: Iterable[pa.RecordBatch], extractor_spec: str) -> Iterator[pa.RecordBatch]:
     """Yield the deltas of a task's records, added up; in parts where there are very many."""
     extractor = _extractor(extractor_spec)
-    deltas = Deltas(extractor.entity)
+    gathered: list[pa.Table] = []
     for _, decoded in read_batches(batches, CONVERSATIONS.name):
         contents = pc.fill_null(decoded.rows["content"], "").to_pylist()
-        deltas.rows(decoded.rows, extractor.extract_ids_batch(contents))
-        if len(deltas) >= FLUSH_DELTAS:
-            yield from deltas.table().to_batches()
-            deltas = Deltas(extractor.entity)
-    yield from deltas.table().to_batches()
+        gathered.append(deltas(decoded.rows, extractor.extract_ids_batch(contents), extractor.entity))
+        if sum(part.num_rows for part in gathered) >= FLUSH_DELTAS:
+            yield from add_up(gathered).to_batches()
+            gathered.clear()
+    yield from add_up(gathered).to_batches()
 
 
 def _apply(batches: Iterable[pa.RecordBatch], graph: Graph, query: str, batch: int) -> Iterator[pa.RecordBatch]:
     """Apply the deltas of a writer; yields one row of `COUNTS`."""
-    deltas = add_up(pa.Table.from_batches([part]) for part in batches)
-    applied = apply(_driver(graph), graph, query, batch, deltas)
+    whole = add_up(pa.Table.from_batches([part]) for part in batches)
+    applied = apply(_driver(graph), graph, query, batch, whole)
     yield pa.RecordBatch.from_pydict({"applied": [applied]})
 
 

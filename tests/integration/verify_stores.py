@@ -25,7 +25,7 @@ from helix_pipeline.contracts.tables import EVENT_TABLES, LAKE_QUARANTINE, LAKE_
 from helix_pipeline.contracts.topics import CONVERSATIONS, TOPICS, topic_of
 from helix_pipeline.contracts.wire import decoder
 from helix_pipeline.domain.entities.extractor import load_extractor
-from helix_pipeline.domain.graph_deltas import Deltas
+from helix_pipeline.domain.graph_deltas import add_up, deltas
 from helix_pipeline.services.verify import StoreCheck, VerifyReport, verify
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores import bus, graph, lake, warehouse
@@ -127,12 +127,12 @@ class Pipeline:
 
     def to_graph(self, rows: pa.Table) -> None:
         extractor = load_extractor(self.settings.graph.extractor)
-        deltas = Deltas(extractor.entity)
-        for batch in rows.to_batches():
-            deltas.rows(batch, extractor.extract_ids_batch([text or "" for text in batch["content"].to_pylist()]))
+        ids = extractor.extract_ids_batch([text or "" for text in rows["content"].to_pylist()])
+        batch = pa.RecordBatch.from_arrays([c.combine_chunks() for c in rows.columns], schema=rows.schema)
+        found = add_up([deltas(batch, ids, extractor.entity)])
         with graph.driver(self.graph) as connection:
             self.batch += 1
-            graph.apply(connection, self.graph, "test", self.batch, deltas.table())
+            graph.apply(connection, self.graph, "test", self.batch, found)
 
     def cypher(self, statement: str) -> None:
         with graph.driver(self.graph) as connection:

@@ -16,7 +16,8 @@ from helix_pipeline.domain.graph_deltas import (
     MENTION,
     PAIR,
     PARTICIPANT,
-    Deltas,
+    add_up,
+    deltas,
 )
 from helix_pipeline.services.verify.workspace import Workspace
 from helix_pipeline.stores.graph import Graph
@@ -98,20 +99,21 @@ class ExpectedFacts:
         space.run(CREATE)
         self._space = space
         self._extractor = extractor
-        self._deltas = Deltas(extractor.entity)
+        self._gathered: list[pa.Table] = []
 
     def add(self, events: pa.Table) -> None:
         """Count events of conversations (rows with `COLUMNS`)."""
         for batch in events.to_batches():
             contents = [content or "" for content in batch["content"].to_pylist()]
-            self._deltas.rows(batch, self._extractor.extract_ids_batch(contents))
-        if len(self._deltas) >= FLUSH_DELTAS:
+            found = deltas(batch, self._extractor.extract_ids_batch(contents), self._extractor.entity)
+            self._gathered.append(found)
+        if sum(part.num_rows for part in self._gathered) >= FLUSH_DELTAS:
             self.flush()
 
     def flush(self) -> None:
         """Move what was counted into the workspace."""
-        self._space.load(self._deltas.table(), EXPECT, {"entity": ENTITY})
-        self._deltas = Deltas(self._extractor.entity)
+        self._space.load(add_up(self._gathered), EXPECT, {"entity": ENTITY})
+        self._gathered.clear()
 
 
 def comparison(kind: int) -> tuple[str, dict[str, object]]:
