@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -27,18 +28,20 @@ CONF: dict[str, str] = {
 """Settings that hold for every stream; a test compares them with spark-conf/spark-defaults.conf."""
 
 
+LOG_CONFIGURATION = Path(__file__).with_name("log4j2.properties")
+
+
 def create_session(settings: Settings, jars: str | None, name: str = "helix-streams") -> SparkSession:
     """Start a session in this process, with the jars of the Kafka source (a comma-separated list)."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name).master(settings.spark.master)
     builder = builder.config("spark.driver.memory", settings.spark.driver_memory)
+    builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile=file:{LOG_CONFIGURATION}")
     for key, value in CONF.items():
         builder = builder.config(key, value)
     if jars:
         builder = builder.config("spark.jars", jars)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
+    return builder.getOrCreate()
 
 
 def submitted_session(name: str) -> SparkSession:

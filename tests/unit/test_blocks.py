@@ -46,10 +46,11 @@ def test_nothing_is_lost_and_the_order_is_kept(records, limit, data):
     assert found == list(enumerate(records))
 
 
-@given(values, limits)
-def test_a_block_is_full_when_it_ends_and_not_before(records, limit):
+@given(values, limits, st.data())
+def test_a_block_is_full_when_it_ends_and_not_before(records, limit, data):
     max_rows, max_bytes = limit
-    found = cut(batches(records, []), max_rows, max_bytes)
+    cuts = data.draw(st.lists(st.integers(0, len(records)), max_size=6))
+    found = cut(batches(records, cuts), max_rows, max_bytes)
     for block in found:
         assert 0 < len(block) <= max_rows
         assert size(block[:-1]) < max_bytes
@@ -60,6 +61,11 @@ def test_a_block_is_full_when_it_ends_and_not_before(records, limit):
 def test_one_huge_value_ends_its_block_alone():
     found = cut(batches([b"a", b"x" * 100, b"b", b"c"], [2]), 10, 10)
     assert [[offset for offset, _ in block] for block in found] == [[0, 1], [2, 3]]
+
+
+def test_bytes_of_earlier_batches_count():
+    found = cut(batches([b"aaa", b"bbb", b"ccc", b"d", b"e"], [1]), 10, 6)
+    assert [[offset for offset, _ in block] for block in found] == [[0, 1], [2, 3, 4]]
 
 
 def test_nulls_and_empty_values_count_as_rows_without_bytes():

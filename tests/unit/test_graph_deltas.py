@@ -23,12 +23,14 @@ from helix_pipeline.domain.graph_deltas import (
     PAIR,
     PARTICIPANT,
     SCHEMA,
-    Deltas,
     add_up,
     bucket,
+    deltas,
 )
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2026, 6, 1, tzinfo=UTC)
+MS = timedelta(milliseconds=1)
 names = st.sampled_from(["a", "b", "ü", "d"])
 messages = st.tuples(names, st.none() | names, st.lists(names, max_size=5), st.integers(0, 10**6))
 Message = tuple[str, str | None, list[str], int]
@@ -38,11 +40,18 @@ def label(entity: str) -> tuple[str, str]:
     return entity.upper(), "TECH"
 
 
+def batch(rows: list[dict[str, object]]) -> pa.RecordBatch:
+    """Conversation events, with the columns that the graph needs."""
+    columns = ["event_type", "conversation_id", "user_id", "timestamp"]
+    return pa.RecordBatch.from_pylist(rows, pa.schema([event_schema(CONVERSATIONS).field(c) for c in columns]))
+
+
 def gathered(found: list[Message]) -> pa.Table:
-    deltas = Deltas(label)
-    for message in found:
-        deltas.message(*message)
-    return deltas.table()
+    rows = [
+        {"event_type": MESSAGE, "conversation_id": conversation, "user_id": user, "timestamp": EPOCH + at * MS}
+        for conversation, user, _, at in found
+    ]
+    return deltas(batch(rows), [entities for _, _, entities, _ in found], label)
 
 
 def times(found: list[Message]) -> dict[tuple[int, str, str], list[int]]:
@@ -87,8 +96,8 @@ def test_sums_are_ordered_by_bucket_kind_and_key_and_firsts_come_first(found):
 
 
 def test_nothing_adds_up_to_an_empty_table():
-    assert Deltas(label).table().schema == SCHEMA
-    assert add_up([]).num_rows == add_up([Deltas(label).table()]).num_rows == 0
+    assert gathered([]).schema == add_up([]).schema == SCHEMA
+    assert add_up([]).num_rows == add_up([gathered([])]).num_rows == 0
 
 
 @given(st.lists(messages, min_size=1, max_size=12))
@@ -123,12 +132,8 @@ def test_rows_become_messages_and_ends_at_milliseconds():
         {"event_type": END, "conversation_id": "c", "timestamp": at + timedelta(seconds=1)},
         {"event_type": END, "conversation_id": "d", "user_id": "u", "timestamp": at},
     ]
-    columns = ["event_type", "conversation_id", "user_id", "timestamp"]
-    schema = pa.schema([event_schema(CONVERSATIONS).field(name) for name in columns])
-    deltas = Deltas(label)
-    deltas.rows(pa.RecordBatch.from_pylist(rows, schema=schema), [["x"], [], ["y"]])
     ms = int(START.timestamp() * 1000) + 1
-    assert by_key(deltas.table()) == {
+    assert by_key(deltas(batch(rows), [["x"], [], []], label)) == {
         (CONVERSATION, "c", ""): (1, ms, ms),
         (PARTICIPANT, "c", "u"): (1, ms, ms),
         (ENTITY, "x", "TECH\tX"): (1, ms, ms),
@@ -136,4 +141,3 @@ def test_rows_become_messages_and_ends_at_milliseconds():
         (COMPLETED, "c", ""): (1, ms + 1000, ms + 1000),
         (COMPLETED, "d", ""): (1, ms, ms),
     }
-    assert len(deltas) == 6

@@ -59,45 +59,55 @@ def rows(ids: list[str], times: list[datetime] | None = None) -> pa.Table:
     )
 
 
-def ids_in(target: DeltaTable, **filters: object) -> list[str]:
-    condition = None
-    for name, value in filters.items():
-        condition = ds.field(name) == value
-    found = target.to_pyarrow_dataset().to_table(columns=["conversation_id"], filter=condition)
+def newest(lake: Lake) -> DeltaTable:
+    return open_table(lake, LAKE_CONVERSATIONS.name)
+
+
+def add(lake: Lake, version: int, table: pa.Table, app_id: str = "query") -> bool:
+    return commit(newest(lake), write_files(lake, LAKE_CONVERSATIONS, table), app_id, version)
+
+
+def ids_in(lake: Lake, condition: ds.Expression | None = None) -> list[str]:
+    """Conversations of the rows that meet a condition, read with the log's statistics."""
+    found = newest(lake).to_pyarrow_dataset().to_table(columns=["conversation_id"], filter=condition)
     return sorted(found["conversation_id"].to_pylist())
+
+
+def counted(lake: Lake, condition: str) -> int:
+    """How many rows meet a condition, asked of the query engine of delta-rs."""
+    query = f"SELECT count(*) AS n FROM t WHERE {condition}"
+    return pa.table(QueryBuilder().register("t", newest(lake)).execute(query))["n"][0].as_py()
 
 
 def test_files_are_invisible_until_they_are_committed(lake, target):
     files = write_files(lake, LAKE_CONVERSATIONS, rows(["a", "b"]))
-    assert count_rows(target) == 0
+    assert count_rows(newest(lake)) == 0
     assert commit(target, files, "query", 0)
-    assert count_rows(target) == 2
-    assert ids_in(target) == ["a", "b"]
+    assert count_rows(newest(lake)) == 2
+    assert ids_in(lake) == ["a", "b"]
 
 
 def test_a_replayed_batch_changes_nothing(lake, target):
     assert commit(target, write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), "query", 4)
-    version = target.version()
+    version = newest(lake).version()
     again = write_files(lake, LAKE_CONVERSATIONS, rows(["a"]))
-    other = open_table(lake, LAKE_CONVERSATIONS.name)
-    assert [commit(one, again, "query", batch) for one in (target, other) for batch in (4, 3)] == [False] * 4
-    assert open_table(lake, LAKE_CONVERSATIONS.name).version() == version
-    assert ids_in(other) == ["a"]
+    assert [commit(one, again, "query", batch) for one in (target, newest(lake)) for batch in (4, 3)] == [False] * 4
+    assert newest(lake).version() == version
+    assert ids_in(lake) == ["a"]
 
 
-def test_later_batches_and_other_queries_are_no_replay(lake, target):
+def test_later_batches_and_other_queries_are_no_replay(lake):
     for app_id, version in (("query", 0), ("query", 1), ("other", 0), ("query", 7)):
-        assert not committed(target, app_id, version)
-        assert commit(target, write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), app_id, version)
-        assert committed(target, app_id, version)
-    assert count_rows(target) == 4
+        assert not committed(newest(lake), app_id, version)
+        assert add(lake, version, rows(["a"]), app_id)
+        assert committed(newest(lake), app_id, version)
+    assert count_rows(newest(lake)) == 4
 
 
-def test_a_table_opened_earlier_sees_what_another_committed(lake, target):
-    other = open_table(lake, LAKE_CONVERSATIONS.name)
-    assert commit(other, write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), "query", 0)
+def test_a_table_opened_earlier_hears_of_what_another_committed(lake, target):
+    assert add(lake, 0, rows(["a"]))
     assert not commit(target, write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), "query", 0)
-    assert count_rows(target) == 1
+    assert count_rows(newest(lake)) == 1
 
 
 def test_each_day_of_utc_has_its_file_and_partition(lake, target):
@@ -107,41 +117,39 @@ def test_each_day_of_utc_has_its_file_and_partition(lake, target):
     assert days == {("2026", "5", "31"): 1, ("2026", "6", "1"): 2, ("2026", "6", "2"): 1, ("2026", "7", "11"): 1}
     assert len(files) == 4
     commit(target, files, "query", 0)
-    assert ids_in(target, day=1) == ["a", "d"]
-    assert ids_in(target, month=7) == ["e"]
+    assert ids_in(lake, ds.field("day") == 1) == ["a", "d"]
+    assert ids_in(lake, ds.field("month") == 7) == ["e"]
     assert {f.path.rpartition("/")[0] for f in files} >= {"year=2026/month=06/day=01", "year=2026/month=07/day=11"}
-    assert all((Path(target.table_uri) / f.path).stat().st_size == f.size for f in files)
+    assert all((Path(lake.uri(LAKE_CONVERSATIONS.name)) / f.path).stat().st_size == f.size for f in files)
 
 
-def test_a_table_keeps_its_rows_as_they_were(lake, target):
+def test_a_table_keeps_its_rows_as_they_were(lake):
     wanted = rows(IDS, [AT + timedelta(hours=n) for n in range(len(IDS))])
-    commit(target, write_files(lake, LAKE_CONVERSATIONS, wanted), "query", 0)
-    found = target.to_pyarrow_table(columns=wanted.column_names).sort_by("kafka_offset")
+    add(lake, 0, wanted)
+    found = newest(lake).to_pyarrow_table(columns=wanted.column_names).sort_by("kafka_offset")
     assert found.to_pylist() == wanted.to_pylist()
 
 
 @pytest.mark.parametrize("conversation", IDS, ids=range(len(IDS)))
-def test_a_reader_that_skips_files_by_statistics_finds_every_row(lake, target, conversation):
+def test_a_reader_that_skips_files_by_statistics_finds_every_row(lake, conversation):
     for version, part in enumerate((IDS[:3], IDS[3:5], IDS[5:], [conversation])):
-        commit(target, write_files(lake, LAKE_CONVERSATIONS, rows(part)), "query", version)
-    assert ids_in(target, conversation_id=conversation) == [conversation] * 2
-    query = f"SELECT count(*) AS n FROM t WHERE conversation_id = '{conversation}'"
-    assert pa.table(QueryBuilder().register("t", target).execute(query))["n"].to_pylist() == [2]
+        add(lake, version, rows(part))
+    assert ids_in(lake, ds.field("conversation_id") == conversation) == [conversation] * 2
+    assert counted(lake, f"conversation_id = '{conversation}'") == 2
 
 
 @pytest.mark.parametrize("microsecond", [0, 1, 999, 1000, 999_999])
-def test_a_reader_finds_a_time_to_the_microsecond(lake, target, microsecond):
+def test_a_reader_finds_a_time_to_the_microsecond(lake, microsecond):
     at = AT.replace(microsecond=microsecond)
-    commit(target, write_files(lake, LAKE_CONVERSATIONS, rows(["a"], [at])), "query", 0)
-    assert ids_in(target, timestamp=pa.scalar(at, pa.timestamp("us", tz="UTC"))) == ["a"]
-    query = f"SELECT count(*) AS n FROM t WHERE timestamp = TIMESTAMP '{at.isoformat()}'"
-    assert pa.table(QueryBuilder().register("t", target).execute(query))["n"].to_pylist() == [1]
+    add(lake, 0, rows(["a"], [at]))
+    assert ids_in(lake, ds.field("timestamp") == pa.scalar(at, pa.timestamp("us", tz="UTC"))) == ["a"]
+    assert counted(lake, f"timestamp = TIMESTAMP '{at.isoformat()}'") == 1
 
 
-def test_files_without_the_value_are_skipped(lake, target):
+def test_files_without_the_value_are_skipped(lake):
     for version, conversation in enumerate((LONG, "a", "b")):
-        commit(target, write_files(lake, LAKE_CONVERSATIONS, rows([conversation])), "query", version)
-    fragments = target.to_pyarrow_dataset().get_fragments(filter=ds.field("conversation_id") == "a")
+        add(lake, version, rows([conversation]))
+    fragments = newest(lake).to_pyarrow_dataset().get_fragments(filter=ds.field("conversation_id") == "a")
     assert len(list(fragments)) == 1
 
 
@@ -174,10 +182,10 @@ def test_columns_without_values_have_no_bounds_and_nulls_are_counted(lake):
     assert (statistics["minValues"]["kafka_offset"], statistics["maxValues"]["kafka_offset"]) == (0, 1)
 
 
-def test_tables_are_created_once_and_left_as_they_are(lake, target):
-    commit(target, write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), "query", 0)
+def test_tables_are_created_once_and_left_as_they_are(lake):
+    add(lake, 0, rows(["a"]))
     create_tables(lake, LAKE_TABLES)
-    assert count_rows(open_table(lake, LAKE_CONVERSATIONS.name)) == 1
+    assert count_rows(newest(lake)) == 1
 
 
 def test_a_table_that_is_missing_is_named(tmp_path):

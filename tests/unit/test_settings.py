@@ -8,7 +8,7 @@ from helix_pipeline.errors import SettingsError
 from helix_pipeline.settings import ENVIRONMENT, Settings, load
 
 SECRET = "hunter2"
-CLICKHOUSE = "bigdata: {clickhouse: %s}"
+SECRETS = ["clickhouse.password", "neo4j.password", "postgres.url", "minio.secret_key", "minio.access_key"]
 
 
 @pytest.fixture
@@ -16,9 +16,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "settings.yaml"
 
 
-def failure(path: Path, text: str, environ: dict[str, str] | None = None, flags: dict[str, object] | None = None) -> str:
+def failure(
+    path: Path, text: str | bytes, environ: dict[str, str] | None = None, flags: dict[str, object] | None = None
+) -> str:
     """The message of the error that loading this file ends with."""
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SettingsError) as caught:
         load(path, environ or {}, flags)
     message = str(caught.value)
@@ -52,7 +54,9 @@ def test_helix_config_names_the_file_unless_a_path_is_given(path, tmp_path):
     assert load(path, environ).kafka.port == 1001
 
 
-@pytest.mark.parametrize(("first", "second"), [("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BROKERS"), ("NEO4J_USERNAME", "NEO4J_USER")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BROKERS"), ("NEO4J_USERNAME", "NEO4J_USER")]
+)
 def test_of_two_names_the_first_wins_and_an_empty_variable_is_unset(first, second):
     key = ENVIRONMENT[first]
     assert value(load(environ={second: "b", first: "a"}), key) == "a"
@@ -118,7 +122,9 @@ def test_a_bad_value_is_said_to_come_from_the_source_that_won(path):
     text = "bigdata: {kafka: {port: 1001}}"
     variable = failure(path, text, {"HELIX_KAFKA_PORT": "x"})
     assert "`kafka.port` = 'x' (from environment variable HELIX_KAFKA_PORT)" in variable
-    assert "`kafka.port` = 'y' (from command line)" in failure(path, text, {"HELIX_KAFKA_PORT": "x"}, {"kafka.port": "y"})
+    assert "`kafka.port` = 'y' (from command line)" in failure(
+        path, text, {"HELIX_KAFKA_PORT": "x"}, {"kafka.port": "y"}
+    )
     assert "`kafka.portt` = 1 (in command line)" in failure(path, text, flags={"kafka.portt": 1})
     first = failure(path, text, {"KAFKA_REPLICATION_FACTOR": "0", "HELIX_CONFIG": "other.yaml"})
     assert "KAFKA_REPLICATION_FACTOR" in first and "other.yaml" not in first
@@ -126,7 +132,14 @@ def test_a_bad_value_is_said_to_come_from_the_source_that_won(path):
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("kafka: {port: 1}", "['kafka']"), ("bigdata: {}\nother: {}", "['bigdata', 'other']"), ("[bigdata]", "['bigdata']")],
+    [
+        ("kafka: {port: 1}", "kafka"),
+        ("bigdata: {}\nother: {}", "other"),
+        ("[several]", "several"),
+        ("5", "5"),
+        ("bigdata: [several]", "several"),
+        ("bigdata: text", "text"),
+    ],
 )
 def test_another_top_level_is_named(path, text, found):
     message = failure(path, text)
@@ -138,13 +151,32 @@ def test_bad_yaml_is_named_with_its_line(path):
     assert str(path) in message and "not valid YAML" in message and "line 3" in message
 
 
+@pytest.mark.parametrize(
+    "text", ["", "# nothing yet\n", "bigdata:\n", "bigdata: {kafka: }", "bigdata: {kafka: {port: }}"]
+)
+def test_what_a_file_leaves_empty_keeps_its_default(path, text):
+    path.write_text(text)
+    assert load(path, {}) == Settings()
+    assert load(path, {"HELIX_KAFKA_PORT": "1002"}).kafka.port == 1002
+
+
+def test_a_file_that_is_no_text_is_named(path):
+    assert str(path) in failure(path, b"bigdata: \xff\n")
+
+
 def test_a_missing_file_is_named(path):
     with pytest.raises(SettingsError, match=r"settings\.yaml: No such file"):
         load(path, {})
 
 
-def test_a_lake_elsewhere_than_on_disk_or_s3_is_refused(path):
-    assert "lake.root: 'ftp://x/lake'" in failure(path, "bigdata: {lake: {root: 'ftp://x/lake'}}")
+@pytest.mark.parametrize("root", ["ftp://x/lake", "s3a://[x/lake"])
+def test_a_lake_elsewhere_than_on_disk_or_s3_is_refused(path, root):
+    message = failure(path, f"bigdata: {{lake: {{root: '{root}'}}}}")
+    assert "lake.root" in message and repr(root) in message and str(path) in message
+    assert "HELIX_LAKE_ROOT" in failure(path, "", {"HELIX_LAKE_ROOT": root})
+
+
+def test_a_lake_on_s3_has_no_slash_at_its_end():
     assert load(environ={"HELIX_LAKE_ROOT": "s3a://bucket/lake/"}).lake_root == "s3a://bucket/lake"
 
 
@@ -156,11 +188,19 @@ def test_no_secret_is_shown_by_settings():
         assert SECRET not in shown
 
 
-@pytest.mark.parametrize("key", ["clickhouse.password", "neo4j.password", "postgres.url", "minio.secret_key"])
+@pytest.mark.parametrize("key", SECRETS)
 def test_a_bad_secret_is_named_but_not_shown(path, key):
     group, leaf = key.split(".")
     message = failure(path, f"bigdata: {{{group}: {{{leaf}: [{SECRET}]}}}}")
     assert f"`{key}`" in message and str(path) in message and SECRET not in message
+
+
+@pytest.mark.parametrize(
+    "line", [f"passwort: {SECRET}", f"secret: {SECRET}", f"password: '{SECRET}", f"password: {SECRET}: x"]
+)
+def test_a_misspelt_or_broken_secret_is_not_shown(path, line):
+    message = failure(path, f"bigdata:\n  clickhouse:\n    {line}\n")
+    assert str(path) in message and SECRET not in message
 
 
 def test_settings_do_not_change_after_loading():

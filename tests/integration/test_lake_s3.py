@@ -1,0 +1,183 @@
+"""The lake on S3: tables, commits and a stream, on an S3 server of the test's own (moto) that speaks HTTP."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from uuid import uuid4
+
+import boto3
+import pyarrow as pa
+import pytest
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from conftest import free_ports
+from pydantic import SecretStr
+
+from helix_pipeline.contracts.events import MessageAdded
+from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
+from helix_pipeline.contracts.topics import CONVERSATIONS
+from helix_pipeline.services.streaming import run
+from helix_pipeline.settings import Settings
+from helix_pipeline.stores import bus
+from helix_pipeline.stores.lake import Lake, commit, count_rows, create_tables, open_lake, open_table, write_files
+
+pytestmark = pytest.mark.servers
+
+BUCKET = "helix-test"
+KEY = "test-only"
+READY_S = 30
+AT = datetime(2026, 6, 1, 23, 50, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, BaseClient]]:
+    """An S3 server with an empty bucket: its `host:port` and a client."""
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address.partition(":")[2]]
+    log = tmp_path_factory.mktemp("s3") / "moto.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        yield address, client_with_bucket(address, server, log)
+    finally:
+        server.kill()
+        server.wait(10)
+
+
+def client_with_bucket(address: str, server: subprocess.Popen[bytes], log: Path) -> BaseClient:
+    config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://{address}",
+        region_name="us-east-1",
+        aws_access_key_id=KEY,
+        aws_secret_access_key=KEY,
+        config=config,
+    )
+    deadline = time.monotonic() + READY_S
+    while True:
+        try:
+            client.create_bucket(Bucket=BUCKET)
+        except BotoCoreError:
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        else:
+            return client
+
+
+@pytest.fixture
+def on_s3(s3: tuple[str, BaseClient]) -> Settings:
+    """Settings whose lake is a folder of the test's own in the bucket."""
+    return with_lake(Settings(), s3[0])
+
+
+def with_lake(settings: Settings, address: str) -> Settings:
+    keys = {"access_key": SecretStr(KEY), "secret_key": SecretStr(KEY)}
+    place = settings.minio.model_copy(update={"endpoint": address, "use_ssl": False, **keys})
+    lake = settings.lake.model_copy(update={"root": f"s3a://{BUCKET}/{uuid4().hex}/lake"})
+    return settings.model_copy(update={"minio": place, "lake": lake})
+
+
+@pytest.fixture
+def lake(on_s3: Settings) -> Lake:
+    made = open_lake(on_s3)
+    create_tables(made, LAKE_TABLES)
+    return made
+
+
+def rows(ids: list[str]) -> pa.Table:
+    """Messages of these conversations, over two days."""
+    numbers = count()
+    columns = {"schema_version": 1, "metadata": "{}", "event_type": "message.added", "role": "user", "content": "hello"}
+    return pa.Table.from_pylist(
+        [
+            columns
+            | {
+                "event_id": f"e{number}",
+                "timestamp": AT + timedelta(minutes=5 * number),
+                "conversation_id": conversation,
+                "message_id": f"m{number}",
+                "sequence": number,
+                "kafka_partition": 0,
+                "kafka_offset": number,
+                "ingested_at": AT,
+            }
+            for number, conversation in zip(numbers, ids, strict=False)
+        ],
+        schema=LAKE_CONVERSATIONS.schema,
+    )
+
+
+def objects(s3: tuple[str, BaseClient], lake: Lake, folder: str) -> list[str]:
+    """Names of the objects under a folder of the table of conversations."""
+    prefix = f"{lake.uri(LAKE_CONVERSATIONS.name).removeprefix(f's3://{BUCKET}/')}/{folder}"
+    found = s3[1].list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+    return sorted(item["Key"].removeprefix(prefix) for item in found if item["Size"])
+
+
+def test_a_batch_is_committed_once_and_reads_back_as_it_was(s3, lake):
+    wanted = rows(["a", "b", "c"])
+    files = write_files(lake, LAKE_CONVERSATIONS, wanted)
+    target = open_table(lake, LAKE_CONVERSATIONS.name)
+    assert count_rows(target) == 0
+    assert commit(target, files, "query", 0)
+    again = write_files(lake, LAKE_CONVERSATIONS, wanted)
+    assert not commit(target, again, "query", 0)
+    assert not commit(open_table(lake, LAKE_CONVERSATIONS.name), again, "query", 0)
+    found = open_table(lake, LAKE_CONVERSATIONS.name)
+    assert (count_rows(found), found.version()) == (3, 1)
+    read = found.to_pyarrow_table(columns=wanted.column_names).sort_by("kafka_offset")
+    assert read.to_pylist() == wanted.to_pylist()
+    assert {path.split("/part-")[0] for path in objects(s3, lake, "year=2026/")} == {"month=06/day=01", "month=06/day=02"}
+
+
+def test_two_writers_of_one_version_both_commit_and_none_is_lost(s3, lake):
+    first, second = (open_table(lake, LAKE_CONVERSATIONS.name) for _ in range(2))
+    assert commit(first, write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), "one", 0)
+    assert commit(second, write_files(lake, LAKE_CONVERSATIONS, rows(["b"])), "two", 0)
+    found = open_table(lake, LAKE_CONVERSATIONS.name).to_pyarrow_table(columns=["conversation_id"])
+    assert sorted(found["conversation_id"].to_pylist()) == ["a", "b"]
+    assert [name for name in objects(s3, lake, "_delta_log/") if name.endswith(".json")] == [
+        f"{version:020}.json" for version in range(3)
+    ]
+
+
+def test_tables_are_created_once_and_left_as_they_are(lake):
+    commit(open_table(lake, LAKE_CONVERSATIONS.name), write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), "query", 0)
+    create_tables(lake, LAKE_TABLES)
+    assert count_rows(open_table(lake, LAKE_CONVERSATIONS.name)) == 1
+
+
+@pytest.mark.spark
+def test_a_stream_fills_the_lake_on_s3_once(s3, settings, spark, tmp_path):
+    own = with_lake(settings, s3[0]).model_copy(update={"home": tmp_path})
+    sent = publish(own, 40)
+    for _ in range(2):
+        run(spark, own, ["lake.conversations"], until_caught_up=True)
+    table = open_table(open_lake(own), LAKE_CONVERSATIONS.name).to_pyarrow_table(columns=["event_id"])
+    assert sorted(i for i in table["event_id"].to_pylist() if i in set(sent)) == sent
+    assert not (tmp_path / "lake").exists()
+
+
+def publish(settings: Settings, number: int) -> list[str]:
+    """Publish messages of four conversations over two days; returns their event ids, sorted."""
+    prefix = uuid4().hex
+    with bus.EventProducer(settings) as producer:
+        for n in range(number):
+            event = MessageAdded(
+                event_id=f"{prefix}-{n:02}",
+                timestamp=AT + timedelta(minutes=n),
+                conversation_id=f"{prefix}-c{n % 4}",
+                message_id=f"{prefix}-m{n}",
+                sequence=n,
+                role="user",
+                content="Docker and Kafka",
+            )
+            producer.publish(CONVERSATIONS.name, event.key, event.model_dump_json(exclude_none=True).encode())
+        producer.flush(30)
+    return [f"{prefix}-{n:02}" for n in range(number)]
