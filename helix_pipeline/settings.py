@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from helix_pipeline.errors import SettingsError
+from helix_pipeline.settings_file import read_settings_file
 
 Port = Field(ge=1, le=65535)
 
@@ -198,7 +198,7 @@ ENVIRONMENT: dict[str, str] = {
 }
 """Environment variable -> dotted key. Of two names for one key, the first that is set wins."""
 
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_SECRET = re.compile(r"passw|secret|url|key|token", re.IGNORECASE)
 
 
 def load(
@@ -211,47 +211,14 @@ def load(
     path = path or (Path(environ["HELIX_CONFIG"]) if environ.get("HELIX_CONFIG") else None)
     tree: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    for key, value, where in [*_from_file(path, environ), *_from_environment(environ), *_from_flags(flags)]:
+    for key, value, where in [*read_settings_file(path, environ), *_from_environment(environ), *_from_flags(flags)]:
         _put(tree, key, value)
         origin[key] = where
-    _reject_malformed_url(tree)
+    _reject_malformed_url(tree, origin)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
         raise SettingsError(_explain(error, origin)) from None
-
-
-def _from_file(path: Path | None, environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
-    if path is None:
-        return []
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict) or set(document) - {"bigdata"}:
-        raise SettingsError(f"{path}: expected one top-level key `bigdata`, found {sorted(map(str, document))}")
-    return [(key, _expand(value, environ, f"{path}: {key}"), str(path)) for key, value in _leaves(document["bigdata"])]
-
-
-def _leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    if not isinstance(node, dict):
-        return [(prefix, node)]
-    return [leaf for key, value in node.items() for leaf in _leaves(value, f"{prefix}.{key}" if prefix else str(key))]
-
-
-def _expand(value: Any, environ: Mapping[str, str], where: str) -> Any:
-    if not isinstance(value, str):
-        return value
-
-    def replace(match: re.Match[str]) -> str:
-        name, default = match.groups()
-        if environ.get(name) or default is not None:
-            return environ.get(name) or default
-        raise SettingsError(f"{where}: ${{{name}}} is not set in the environment; set it or write ${{{name}:-default}}")
-
-    return _VARIABLE.sub(replace, value) or None
 
 
 def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
@@ -275,17 +242,24 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[leaf] = value
 
 
-def _reject_malformed_url(tree: dict[str, Any]) -> None:
+def _reject_malformed_url(tree: dict[str, Any], origin: Mapping[str, str]) -> None:
     root = tree.get("lake", {}).get("root") if isinstance(tree.get("lake"), dict) else None
-    if root and urlsplit(str(root)).scheme not in {"", "file", "s3a"}:
-        raise SettingsError(f"lake.root: {root!r} must be a folder, a file: or an s3a:// URL")
+    if not root:
+        return
+    try:
+        scheme = urlsplit(str(root)).scheme
+    except ValueError as error:
+        scheme = str(error)
+    if scheme not in {"", "file", "s3a"}:
+        where = origin["lake.root"]
+        raise SettingsError(f"bad setting `lake.root` = {root!r} (from {where}): a folder, a file: or an s3a:// URL")
 
 
 def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     where = origin.get(key) or ", ".join(sorted(set(origin.values()))) or "defaults"
+    shown = "***" if _SECRET.search(key) else repr(first["input"])
     if first["type"] == "extra_forbidden":
-        return f"unknown setting `{key}` = {first['input']!r} (in {where}); see configs/development.yaml for the keys"
-    shown = "***" if "password" in key or "secret" in key or "url" in key else repr(first["input"])
+        return f"unknown setting `{key}` = {shown} (in {where}); see configs/development.yaml for the keys"
     return f"bad setting `{key}` = {shown} (from {where}): {first['msg']}"

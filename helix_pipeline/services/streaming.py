@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 POLL_S = 0.05
 BACKOFF_S = (1, 2, 4, 8, 15, 30)
-_CAUSE = re.compile(r"^(?:[a-z_]\w*\.)*[A-Z]\w+: .*$", re.MULTILINE)
+_CAUSE = re.compile(r"^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): .*$", re.MULTILINE)
 
 
 @dataclass
@@ -52,7 +52,7 @@ def run(
     A query that fails is started again from its checkpoint with growing pauses. Raises StreamError when one fails
     `streams.restart_limit` times in a row without a batch going through.
     """
-    stop = _stop_on_signal()
+    stop, restore = _stop_on_signal()
     create_tables(open_lake(settings), LAKE_TABLES)
     listener = ProgressListener(settings.home / "streams")
     spark.streams.addListener(listener)
@@ -69,6 +69,7 @@ def run(
             item.handle.stop()
         _settle(spark)
         spark.streams.removeListener(listener)
+        restore()
 
 
 def _begin(
@@ -120,9 +121,16 @@ def _settle(spark: SparkSession, timeout_s: float = 2.0) -> None:
     time.sleep(2 * POLL_S)
 
 
-def _stop_on_signal() -> threading.Event:
+def _stop_on_signal() -> tuple[threading.Event, Callable[[], None]]:
+    """Return an event that TERM and INT set, and what gives the signals back to whoever had them."""
     event = threading.Event()
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: event.set())
-    return event
+    if threading.current_thread() is not threading.main_thread():
+        return event, lambda: None
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: event.set()) for number in numbers]
+
+    def restore() -> None:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+    return event, restore

@@ -31,7 +31,7 @@ class ProgressListener(StreamingQueryListener):  # type: ignore[misc]
         """Mark the query as running."""
         self._names[str(event.id)] = str(event.name)
         telemetry.STREAM_UP.labels(event.name).set(1)
-        self._write(str(event.name), state="running")
+        self._write(str(event.name), state="running", error=None)
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
         """Keep rate, lag and duration of a batch."""

@@ -133,7 +133,10 @@ def test_a_batch_is_committed_once_and_reads_back_as_it_was(s3, lake):
     assert (count_rows(found), found.version()) == (3, 1)
     read = found.to_pyarrow_table(columns=wanted.column_names).sort_by("kafka_offset")
     assert read.to_pylist() == wanted.to_pylist()
-    assert {path.split("/part-")[0] for path in objects(s3, lake, "year=2026/")} == {"month=06/day=01", "month=06/day=02"}
+    assert {path.split("/part-")[0] for path in objects(s3, lake, "year=2026/")} == {
+        "month=06/day=01",
+        "month=06/day=02",
+    }
 
 
 def test_two_writers_of_one_version_both_commit_and_none_is_lost(s3, lake):
