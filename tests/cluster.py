@@ -1,6 +1,6 @@
 """A standalone Spark cluster on loopback: a master, workers of one core, and jobs that bring their code as a wheel.
 
-The cluster's Python has the dependencies of this environment but not helix_pipeline: it comes with the job or not at all.
+The cluster's Python has the packages of this environment but not helix_pipeline: it comes with the job or not at all.
 """
 
 import json

@@ -55,8 +55,10 @@ def run_streams(settings: Settings, names: list[str], until_caught_up: bool) -> 
     """Run the queries in this process with a table of their progress on stderr."""
     from helix_pipeline.local.jars import jar_paths
     from helix_pipeline.services.streaming import run
+    from helix_pipeline.spark.queries import select
     from helix_pipeline.spark.session import create_session
 
+    select(names)
     console = Console(stderr=True)
     with console.status("starting Spark"):
         jars = settings.spark.jars or ",".join(str(path) for path in jar_paths("spark"))

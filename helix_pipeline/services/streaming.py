@@ -67,7 +67,7 @@ def run(
     finally:
         for item in running:
             item.handle.stop()
-        _settle(spark)
+        _settle(listener)
         spark.streams.removeListener(listener)
         restore()
 
@@ -113,12 +113,11 @@ def _reason(error: StreamingQueryException) -> str:
     return str(causes[-1] if causes else text.splitlines()[0])[:300]
 
 
-def _settle(spark: SparkSession, timeout_s: float = 2.0) -> None:
-    """Let the listener hear of the last events before the process may end."""
+def _settle(listener: ProgressListener, timeout_s: float = 5.0) -> None:
+    """Let the listener hear that the queries ended: Spark tells it on a thread of its own."""
     deadline = time.monotonic() + timeout_s
-    while spark.streams.active and time.monotonic() < deadline:
+    while listener.running() and time.monotonic() < deadline:
         time.sleep(POLL_S)
-    time.sleep(2 * POLL_S)
 
 
 def _stop_on_signal() -> tuple[threading.Event, Callable[[], None]]:

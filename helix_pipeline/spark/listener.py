@@ -76,6 +76,10 @@ class ProgressListener(StreamingQueryListener):  # type: ignore[misc]
             replayed=state.get("replayed", 0) + int(report.replayed),
         )
 
+    def running(self) -> list[str]:
+        """Return the queries that started and were not heard to end."""
+        return [name for name, state in self._states.items() if state["state"] == "running"]
+
     def _write(self, name: str, **changes: Any) -> None:
         start = {
             "query": name,

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from helix_pipeline.settings import Settings
@@ -45,6 +46,12 @@ def create_session(settings: Settings, jars: str | None, name: str = "helix-stre
 
 
 def submitted_session(name: str) -> SparkSession:
-    """Take the session that `spark-submit` configured."""
+    """Take the session that `spark-submit` configured; a wheel of `--py-files` is on the path of its executors too.
+
+    PySpark itself sends a wheel to the executors, but puts only zip, egg and jar files on their path.
+    """
+    SparkContext.PACKAGE_EXTENSIONS = (*SparkContext.PACKAGE_EXTENSIONS, ".whl")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    return SparkSession.builder.appName(name).getOrCreate()
+    session = SparkSession.builder.appName(name).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session

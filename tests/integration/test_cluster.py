@@ -51,6 +51,7 @@ def test_all_streams_run_on_two_workers_with_the_code_of_the_wheel(own, spark_cl
     done = spark_cluster.submit(
         ROOT / "jobs" / "stream_all.py",
         "--until-caught-up",
+        f"--config={impatient(tmp_path)}",
         wheel=build_wheel(tmp_path / "wheel"),
         jars=",".join(str(path) for path in jar_paths("spark")),
         environment=environment_of(own),
@@ -69,6 +70,13 @@ def knows_the_project(python: Path) -> bool:
     code = "import pyspark, importlib.util as u; print(u.find_spec('helix_pipeline') is not None)"
     done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=True)
     return done.stdout.strip() == "True"
+
+
+def impatient(folder: Path) -> Path:
+    """A settings file that lets a query fail twice at most, so that a broken one soon says so."""
+    path = folder / "settings.yaml"
+    path.write_text("bigdata: {streams: {restart_limit: 1}}")
+    return path
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
