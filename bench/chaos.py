@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import psutil
-from harness import PORTS, START, console, corpus, installation, messages, publish
+from harness import PORT_KEYS, START, console, corpus, installation, messages, publish
 
 from helix_pipeline.contracts.topics import CONVERSATIONS, topic_of
 from helix_pipeline.domain.sample.corpus import generate
@@ -123,7 +124,7 @@ def kill(pid: int | None) -> None:
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment that gives a child process these settings."""
     names = {key: name for name, key in ENVIRONMENT.items()}
-    ports = {names[key]: str(port) for key, port in PORTS.items() if key in names}
+    ports = {names[key]: str(attrgetter(key)(settings)) for key in PORT_KEYS}
     extra = {"HELIX_HOME": str(settings.home), "HELIX_METRICS_PORT": "0"}
     offsets = {"HELIX_MAX_OFFSETS_PER_TRIGGER": str(OFFSETS_PER_TRIGGER)}
     return {**os.environ, **ports, **extra, **offsets}

@@ -4,10 +4,11 @@ import json
 import os
 import platform
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
@@ -26,17 +27,26 @@ from helix_pipeline.settings import Settings, load
 from helix_pipeline.stores.bus import EventProducer
 
 RESULTS = Path(__file__).parent / "results"
-PORTS = {
-    "kafka.port": 29092,
-    "kafka.controller_port": 29093,
-    "neo4j.port": 27687,
-    "neo4j.http_port": 27474,
-    "clickhouse.port": 28123,
-    "postgres.port": 25432,
-}
+PORT_KEYS = (
+    "kafka.port",
+    "kafka.controller_port",
+    "neo4j.port",
+    "neo4j.http_port",
+    "clickhouse.port",
+    "postgres.port",
+)
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
 console = Console(stderr=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of loopback that nobody listens on; all are held open until the last is found."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 @contextmanager
@@ -44,7 +54,8 @@ def installation(**flags: Any) -> Iterator[Settings]:
     """Run all four servers under a new temporary home, on ports of their own."""
     home = Path(tempfile.mkdtemp(prefix="helix-bench-"))
     home.chmod(0o755)
-    settings = load(environ={}, flags={"home": str(home), "streams.metrics_port": 0, **PORTS, **flags})
+    ports = dict(zip(PORT_KEYS, free_ports(len(PORT_KEYS)), strict=True))
+    settings = load(environ={}, flags={"home": str(home), "streams.metrics_port": 0, **ports, **flags})
     try:
         with console.status("starting servers"):
             names = [server.name for server in servers.up(settings)]

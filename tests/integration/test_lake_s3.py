@@ -4,9 +4,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from threading import Barrier
 from uuid import uuid4
 
 import boto3
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.servers
 BUCKET = "helix-test"
 KEY = "test-only"
 READY_S = 30
+WRITERS, BATCHES = 4, 3
 AT = datetime(2026, 6, 1, 23, 50, tzinfo=UTC)
 
 
@@ -139,15 +142,22 @@ def test_a_batch_is_committed_once_and_reads_back_as_it_was(s3, lake):
     }
 
 
-def test_two_writers_of_one_version_both_commit_and_none_is_lost(s3, lake):
-    first, second = (open_table(lake, LAKE_CONVERSATIONS.name) for _ in range(2))
-    assert commit(first, write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), "one", 0)
-    assert commit(second, write_files(lake, LAKE_CONVERSATIONS, rows(["b"])), "two", 0)
+def test_writers_that_commit_at_once_lose_nothing(s3, lake):
+    names = [f"writer-{number}" for number in range(WRITERS)]
+    together = Barrier(WRITERS, timeout=READY_S)
+
+    def write(name: str) -> list[bool]:
+        target = open_table(lake, LAKE_CONVERSATIONS.name)
+        batches = [write_files(lake, LAKE_CONVERSATIONS, rows([name])) for _ in range(BATCHES)]
+        together.wait()
+        return [commit(target, files, name, version) for version, files in enumerate(batches)]
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        assert list(pool.map(write, names, timeout=60)) == [[True] * BATCHES] * WRITERS
     found = open_table(lake, LAKE_CONVERSATIONS.name).to_pyarrow_table(columns=["conversation_id"])
-    assert sorted(found["conversation_id"].to_pylist()) == ["a", "b"]
-    assert [name for name in objects(s3, lake, "_delta_log/") if name.endswith(".json")] == [
-        f"{version:020}.json" for version in range(3)
-    ]
+    assert sorted(found["conversation_id"].to_pylist()) == sorted(names * BATCHES)
+    log = [name for name in objects(s3, lake, "_delta_log/") if name.endswith(".json")]
+    assert log == [f"{version:020}.json" for version in range(1 + WRITERS * BATCHES)]
 
 
 def test_tables_are_created_once_and_left_as_they_are(lake):
@@ -159,17 +169,17 @@ def test_tables_are_created_once_and_left_as_they_are(lake):
 @pytest.mark.spark
 def test_a_stream_fills_the_lake_on_s3_once(s3, settings, spark, tmp_path):
     own = with_lake(settings, s3[0]).model_copy(update={"home": tmp_path})
-    sent = publish(own, 40)
+    prefix = uuid4().hex
+    sent = publish(own, prefix, 40)
     for _ in range(2):
         run(spark, own, ["lake.conversations"], until_caught_up=True)
     table = open_table(open_lake(own), LAKE_CONVERSATIONS.name).to_pyarrow_table(columns=["event_id"])
-    assert sorted(i for i in table["event_id"].to_pylist() if i in set(sent)) == sent
+    assert sorted(found for found in table["event_id"].to_pylist() if found.startswith(prefix)) == sent
     assert not (tmp_path / "lake").exists()
 
 
-def publish(settings: Settings, number: int) -> list[str]:
+def publish(settings: Settings, prefix: str, number: int) -> list[str]:
     """Publish messages of four conversations over two days; returns their event ids, sorted."""
-    prefix = uuid4().hex
     with bus.EventProducer(settings) as producer:
         for n in range(number):
             event = MessageAdded(
