@@ -6,6 +6,8 @@ import sys
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from helix_pipeline.errors import UsageError
+
 STREAM_ROWS = Counter("helixagent_stream_rows_total", "Records read from Kafka by a query", ["query"])
 STREAM_WRITTEN = Counter("helixagent_stream_written_total", "Rows, or graph deltas, that a query wrote", ["query"])
 STREAM_REJECTED = Counter("helixagent_stream_rejected_total", "Records that a query put aside as unreadable", ["query"])
@@ -39,6 +41,11 @@ def configure_logs(level: str = "INFO") -> None:
 
 
 def serve_metrics(port: int) -> None:
-    """Serve the metrics on loopback for Prometheus; port 0 serves none."""
-    if port:
+    """Serve the metrics on loopback for Prometheus; port 0 serves none. Raises UsageError where the port is taken."""
+    if not port:
+        return
+    try:
         start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        reason = f"metrics cannot be served on port {port} ({error.strerror})"
+        raise UsageError(f"{reason}; set HELIX_METRICS_PORT to another port, or to 0 for none") from None

@@ -1,10 +1,12 @@
 """Running the streaming queries: start, watch, restart after a failure, stop."""
 
+import fcntl
 import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -50,14 +52,26 @@ def run(
     """Run the queries of these names (all where none) until they have caught up, or until TERM or INT.
 
     A query that fails is started again from its checkpoint with growing pauses. Raises StreamError when one fails
-    `streams.restart_limit` times in a row without a batch going through.
+    `streams.restart_limit` times in a row without a batch going through, or runs in another process already.
     """
+    queries = select(names)
+    with _claimed(settings, queries):
+        _run(spark, settings, queries, until_caught_up, on_tick)
+
+
+def _run(
+    spark: SparkSession,
+    settings: Settings,
+    queries: Sequence[Query],
+    until_caught_up: bool,
+    on_tick: Callable[[list[dict[str, Any]]], None] | None,
+) -> None:
     stop, restore = _stop_on_signal()
     create_tables(open_lake(settings), LAKE_TABLES)
     listener = ProgressListener(settings.home / "streams")
     spark.streams.addListener(listener)
     begin = partial(_begin, spark, settings, listener, until_caught_up)
-    running = [_Running(query, begin(query)) for query in select(names)]
+    running = [_Running(query, begin(query)) for query in queries]
     try:
         while running and not stop.is_set():
             running = [item for item in running if _watch(item, begin, settings)]
@@ -70,6 +84,23 @@ def run(
         _settle(listener)
         spark.streams.removeListener(listener)
         restore()
+
+
+@contextmanager
+def _claimed(settings: Settings, queries: Sequence[Query]) -> Iterator[None]:
+    """Hold a lock per query: two processes on one checkpoint would write batches apart from each other."""
+    folder = settings.home / "streams"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        for query in queries:
+            file = held.enter_context((folder / f"{query.name}.lock").open("w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StreamError(
+                    f"query {query.name} runs in another process of {settings.home}; stop it first"
+                ) from None
+        yield
 
 
 def _begin(

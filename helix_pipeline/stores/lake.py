@@ -7,6 +7,7 @@ transaction (`app_id`, `version`), so that a batch that is committed again chang
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,17 @@ def open_lake(settings: Settings) -> Lake:
 
 
 def create_tables(lake: Lake, tables: Sequence[LakeTable]) -> None:
-    """Create the tables that are missing; a table that exists is left as it is."""
+    """Create the tables that are missing; a table that exists is left as it is.
+
+    Raises StoreError where the root cannot be reached or written.
+    """
+    try:
+        _create_tables(lake, tables)
+    except (DeltaError, OSError) as error:
+        raise StoreError(f"cannot create tables in the lake {lake.root}: {_plain(error)}") from None
+
+
+def _create_tables(lake: Lake, tables: Sequence[LakeTable]) -> None:
     for table in tables:
         filesystem, path = lake.filesystem(table.name)
         filesystem.create_dir(path, recursive=True)
@@ -104,8 +115,9 @@ def open_table(lake: Lake, name: str) -> DeltaTable:
     """Open a table at its newest version. Raises StoreError where there is none."""
     try:
         return DeltaTable(lake.uri(name), storage_options=lake.storage_options)
-    except DeltaError as error:
-        raise StoreError(f"cannot open the lake table {lake.uri(name)}: {error}; has a stream run yet?") from None
+    except (DeltaError, OSError) as error:
+        hint = "has a stream run yet?"
+        raise StoreError(f"cannot open the lake table {lake.uri(name)}: {_plain(error)}; {hint}") from None
 
 
 def count_rows(target: DeltaTable) -> int:
@@ -136,8 +148,8 @@ def commit(target: DeltaTable, files: Sequence[DataFile], app_id: str, version: 
             partition_by=list(PARTITION_COLUMNS),
             commit_properties=CommitProperties(app_transactions=[Transaction(app_id, version)]),
         )
-    except DeltaError as error:
-        raise StoreError(f"cannot commit to the lake table {target.table_uri}: {error}") from None
+    except (DeltaError, OSError) as error:
+        raise StoreError(f"cannot commit to the lake table {target.table_uri}: {_plain(error)}") from None
     return True
 
 
@@ -145,6 +157,11 @@ def committed(target: DeltaTable, app_id: str, version: int) -> bool:
     """Tell whether the batch (`app_id`, `version`) or a later one is in the table."""
     last = target.transaction_version(app_id)
     return last is not None and last >= version
+
+
+def _plain(error: Exception) -> str:
+    """Return the error as one line without the colours of a terminal."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:300]
 
 
 def _by_day(rows: pa.Table, time_column: str) -> Iterator[tuple[datetime, pa.Table]]:
@@ -196,7 +213,7 @@ def _upper(value: Any) -> Any:
     if isinstance(value, datetime):
         return _lower(value + timedelta(milliseconds=1))
     if isinstance(value, str) and len(value) > _PREFIX:
-        return value[:_PREFIX] + "\U0010ffff"
+        return value[:_PREFIX] + 2 * "\U0010ffff"
     return value
 
 
