@@ -10,9 +10,9 @@ DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
 
-.PHONY: help demo test setup lint unit chaos lock wheel clean
+.PHONY: help demo test setup lint unit chaos bench-stream bench-freshness lock wheel clean
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -ts "$$(printf '\t')"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## start the servers, stream a corpus into the stores, check them: DATA=file-or-folder for your own
 	@$(BIN)/helix demo $(if $(DATA),"$(DATA)")
@@ -31,8 +31,11 @@ unit: setup ## the tests that need no server
 chaos: setup ## kill processes at random during a load, ROUNDS times each (default 20)
 	@$(BIN)/python bench/chaos.py --rounds $(ROUNDS)
 
-bench-%: setup ## run a benchmark: bench-stream, bench-freshness
-	@mkdir -p bench/results && $(BIN)/python bench/$*.py
+bench-stream: setup ## events per second into each store, beside what the same events cost alone
+	@$(BIN)/python bench/stream.py
+
+bench-freshness: setup ## seconds from produced to readable, at 1,000 events/s
+	@$(BIN)/python bench/freshness.py
 
 lock: ## write requirements.lock anew (needs uv)
 	@echo "pyspark-client ; sys_platform == 'never'" > .override.txt
