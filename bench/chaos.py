@@ -35,8 +35,8 @@ from helix_pipeline.stores.bus import EventProducer
 
 EVENTS_PER_ROUND = 6_000
 OFFSETS_PER_TRIGGER = 1_500
-START_TIMEOUT_S = 90
-CATCH_UP_TIMEOUT_S = 240
+START_TIMEOUT_S = 180
+CATCH_UP_TIMEOUT_S = 480
 Action = Callable[[Settings, "Load", random.Random, int], None]
 CRASH_POINTS = ("spark", "replay", "clickhouse", "neo4j", "kafka", "everything")
 
