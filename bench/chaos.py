@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from harness import PORT_KEYS, START, console, corpus, installation, messages, publish
+from harness import PORT_KEYS, RESULTS, START, console, corpus, installation, messages, publish
 
 from helix_pipeline.contracts.topics import CONVERSATIONS, topic_of
 from helix_pipeline.domain.sample.corpus import generate
@@ -239,7 +239,8 @@ def main() -> None:
                 rounds = options.rounds if point == "spark" else max(1, options.rounds // 4)
                 rows += run_point(settings, load, point, rounds, chance)
         except SystemExit:
-            shutil.copy(settings.home / "logs" / "stream.log", "bench/results/chaos-stream.log")
+            RESULTS.mkdir(exist_ok=True)
+            shutil.copy(settings.home / "logs" / "stream.log", RESULTS / "chaos-stream.log")
             raise
     publish("chaos", rows, seed=options.seed)
     if any(row["missing"] or row["duplicate"] or row["extra"] for row in rows):
