@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 from operator import attrgetter
@@ -115,10 +116,9 @@ class Stream:
 def kill(pid: int | None) -> None:
     """Kill -9 a process that may be gone already."""
     if pid is not None:
-        try:
+        with suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+            os.waitpid(pid, 0)  # a server is this process's child: PostgreSQL takes a zombie for a running server
 
 
 def environment(settings: Settings) -> dict[str, str]:
