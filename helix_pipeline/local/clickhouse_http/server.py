@@ -5,6 +5,7 @@ import json
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ IDLE_TIMEOUT_S = 3600
 """A connection that sends nothing for so long is closed."""
 
 _log = structlog.get_logger()
+_failures = count(1)
+"""Numbers the statements that failed since the start."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = IDLE_TIMEOUT_S
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not logged: errors go to the client that made them."""
+        """Requests are not logged; a statement that fails is, in one line."""
 
     def do_GET(self) -> None:
         """Answer a ping or run a statement."""
@@ -91,6 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True  # the client has gone: nobody is left to be told
         except Exception as error:  # noqa: BLE001 - whatever chdb raises belongs to the client, with its code
+            _log.warning("statement_failed", failures=next(_failures), error=str(error)[:300])
             self._send_error(error)
 
     do_POST = do_PUT = do_GET  # noqa: N815 - the names that http.server calls
