@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.fields import FieldInfo
 
@@ -61,27 +62,36 @@ class Decoder:
         self, values: Sequence[bytes | None], partitions: pa.Array, offsets: pa.Array, times: pa.Array
     ) -> Decoded:
         """Read a batch of record values that stand at these partitions, offsets and broker times."""
-        whole = self._whole(values)
-        events, rejected = (whole, []) if whole is not None else self._one_by_one(values)
-        arrays = [pa.array(list(map(column, events)), kind) for column, kind in self._columns]
+        arrays, rejected = self._whole(values), []
+        if arrays is None:
+            events, rejected = self._one_by_one(values)
+            arrays = self._arrays(events)
         source = [partitions, offsets, times.cast(TIMESTAMP)]
         if rejected:
             kept = np.delete(np.arange(len(values)), [rejection.index for rejection in rejected])
             source = [array.take(pa.array(kept)) for array in source]
         return Decoded(pa.RecordBatch.from_arrays([*arrays, *source], schema=self.schema), rejected)
 
-    def _whole(self, values: Sequence[bytes | None]) -> list[Any] | None:
+    def _arrays(self, events: list[Any]) -> list[pa.Array]:
+        return [pa.array(list(map(column, events)), kind) for column, kind in self._columns]
+
+    def _whole(self, values: Sequence[bytes | None]) -> list[pa.Array] | None:
         """Read a batch in which nothing is wrong, as nearly all are; none where a closer look is needed."""
+        if None in values or _NULL in b"".join(cast(Sequence[bytes], values)):
+            return None
         try:
-            events = [self._decode(value or b"") for value in values]
+            events = list(map(self._decode, values))
             for event in events:
-                event.metadata = _json_object(event.metadata)
+                event.metadata = str(event.metadata, "utf-8")
         except (msgspec.MsgspecError, ValueError, OverflowError):
             return None
-        times = [event.timestamp for event in events]
-        if events and (min(times) < EARLIEST or max(times) >= LATEST):
-            return None
-        return None if any(_NULL in value for value in values if value) else events
+        arrays = self._arrays(events)
+        objects = all(event.metadata[0] == "{" for event in events)
+        return arrays if objects and self._in_range(arrays) else None
+
+    def _in_range(self, arrays: list[pa.Array]) -> bool:
+        bounds = pc.min_max(arrays[self.schema.get_field_index("timestamp")]).as_py()
+        return bounds["min"] is None or bool(EARLIEST <= bounds["min"] and bounds["max"] < LATEST)
 
     def _one_by_one(self, values: Sequence[bytes | None]) -> tuple[list[Any], list[Rejection]]:
         events: list[Any] = []
@@ -112,7 +122,7 @@ def decoder(topic: Topic) -> Decoder:
 
 
 def _json_object(raw: Any) -> str:
-    text = raw if type(raw) is str else str(raw, "utf-8")
+    text = str(raw, "utf-8")
     if text[0] != "{":
         raise ValueError("Expected `object` - at `$.metadata`")
     return text
@@ -146,7 +156,7 @@ def _struct(event: type[Event], names: tuple[str, ...]) -> Any:
 
 def _default(info: FieldInfo) -> Any:
     value = info.get_default(call_default_factory=True)
-    return msgspec.field(default_factory=list) if value == [] else "{}" if value == {} else value
+    return msgspec.field(default_factory=list) if value == [] else msgspec.Raw(b"{}") if value == {} else value
 
 
 def _annotation(info: FieldInfo) -> Any:

@@ -1,10 +1,12 @@
 """Cutting the records of a task into blocks that a replay cuts at the same places.
 
-A block ends after `MAX_ROWS` records or as soon as it holds `MAX_BYTES` of values, counted from the first record of
-the task. That depends on the records alone, not on how Spark cut them into Arrow batches.
+A block holds records of one Kafka partition. It ends after `MAX_ROWS` records or as soon as it holds `MAX_BYTES` of
+values, counted from the first record of the partition. That depends on the records alone, not on how Spark put
+partitions into tasks or cut them into Arrow batches.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +19,23 @@ MAX_BYTES = 32 << 20
 def blocks(
     batches: Iterable[pa.RecordBatch], max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
 ) -> Iterator[list[pa.RecordBatch]]:
-    """Yield the batches regrouped into blocks, each a list of slices (at most one value over `max_bytes`)."""
+    """Yield the batches regrouped into blocks, each a list of slices (at most one value over `max_bytes`).
+
+    The records of a partition must follow each other.
+    """
+    for _, runs in groupby(_runs(batches), key=lambda run: run.column("partition")[0].as_py()):
+        yield from _cut(runs, max_rows, max_bytes)
+
+
+def _runs(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Cut the batches where the partition changes."""
+    for batch in batches:
+        partitions = batch.column("partition").to_numpy(zero_copy_only=False)
+        edges = [0, *(np.flatnonzero(np.diff(partitions)) + 1).tolist(), batch.num_rows]
+        yield from (batch.slice(start, end - start) for start, end in pairwise(edges) if end > start)
+
+
+def _cut(batches: Iterable[pa.RecordBatch], max_rows: int, max_bytes: int) -> Iterator[list[pa.RecordBatch]]:
     block: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:

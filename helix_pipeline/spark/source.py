@@ -1,6 +1,8 @@
 """The source of the streams: raw records of a topic, and how executors read them."""
 
+import gc
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -16,8 +18,9 @@ COLUMNS = ("key", "value", "partition", "offset", "timestamp")
 def read_topic(spark: SparkSession, settings: Settings, topic: Topic) -> DataFrame:
     """Return a stream of raw records (`COLUMNS`) of a topic from its earliest offset.
 
-    The short fetch wait matters: Spark asks the broker for the end of a partition after each fetch, on the
-    connection where a long poll at that end is still waiting.
+    Spark asks the broker for the bounds of a partition after each poll: hence many records in a poll, and a short
+    fetch wait, as the question stands behind a long poll at the end of the partition on the same connection. Fetches
+    stay small (Kafka's default of 1 MiB; a larger message comes alone), since larger buffers are costly to the heap.
     """
     reader = (
         spark.readStream.format("kafka")
@@ -27,7 +30,7 @@ def read_topic(spark: SparkSession, settings: Settings, topic: Topic) -> DataFra
         .option("failOnDataLoss", "true")
         .option("maxOffsetsPerTrigger", settings.streams.max_offsets_per_trigger)
         .option("kafka.fetch.max.wait.ms", 20)
-        .option("kafka.max.partition.fetch.bytes", 4 * settings.kafka.max_message_bytes)
+        .option("kafka.max.poll.records", 5_000)
         .option("kafka.request.timeout.ms", 20_000)
         .option("kafka.default.api.timeout.ms", 20_000)
         .option("kafka.isolation.level", "read_committed")
@@ -38,9 +41,21 @@ def read_topic(spark: SparkSession, settings: Settings, topic: Topic) -> DataFra
 def read_batches(batches: Iterable[pa.RecordBatch], topic_name: str) -> Iterator[tuple[pa.RecordBatch, Decoded]]:
     """Read Arrow batches of raw records (on an executor); yields each raw batch with what it holds."""
     read = decoder(next(topic for topic in TOPICS if topic.name == topic_name)).decode
+    _freeze_worker()
     for batch in batches:
         values = batch.column("value").to_pylist()
         yield (
             batch,
             read(values, batch.column("partition"), batch.column("offset"), batch.column("timestamp")),
         )
+
+
+@cache
+def _freeze_worker() -> None:
+    """Take what is loaded by now out of garbage collection, once per worker process.
+
+    PySpark's worker collects everything after each task (`pyspark.daemon`), and walking the imported modules costs
+    more than a small task does.
+    """
+    gc.collect()
+    gc.freeze()

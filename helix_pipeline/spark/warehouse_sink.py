@@ -1,10 +1,11 @@
 """The warehouse's sink: executors decode and insert columns, each block once.
 
-A task reads one Kafka partition. Query, batch, partition and first offset name a block, so that a replay sends the
-same blocks under the same deduplication tokens, and the server drops those that it has.
+Query, batch, Kafka partition and first offset name a block, so that a replay sends the same blocks under the same
+deduplication tokens, and the server drops those that it has.
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from helix_pipeline.contracts.events import MessageAdded
 from helix_pipeline.settings import Settings
-from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, query_id
+from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, parallelism, query_id
 from helix_pipeline.spark.blocks import blocks
 from helix_pipeline.spark.source import read_batches
 from helix_pipeline.stores.warehouse import SOURCES, Warehouse, insert, open_warehouse
@@ -28,27 +29,46 @@ def warehouse_writer(settings: Settings, query: str, table: str, report: Report)
     house = open_warehouse(settings)
 
     def write(records: DataFrame, batch_id: int) -> None:
-        token = f"{query_id(records.sparkSession)}/{batch_id}"
-        counts = records.mapInArrow(partial(_insert, house=house, table=table, token=token), COUNTS).collect()
+        spark = records.sparkSession
+        work = partial(_insert, house=house, table=table, token=f"{query_id(spark)}/{batch_id}")
+        counts = records.coalesce(parallelism(spark)).mapInArrow(work, COUNTS).collect()
         report(BatchReport(query, sum(c.written for c in counts), sum(c.rejected for c in counts)))
 
     return write
 
 
 def _insert(batches: Iterable[pa.RecordBatch], house: Warehouse, table: str, token: str) -> Iterator[pa.RecordBatch]:
-    """Insert the records of a task; yields one row of `COUNTS`."""
+    """Insert the records of a task, a block while the next is decoded; yields one row of `COUNTS`."""
+    written = rejected = 0
+    with ThreadPoolExecutor(1) as sender:
+        sent: Future[None] | None = None
+        for block in blocks(batches):
+            rows, refused = _decoded(block, table)
+            written, rejected = written + rows.num_rows, rejected + refused
+            if sent:
+                sent.result()
+            sent = sender.submit(_send, house, table, rows, f"{token}/{_position(block)}")
+        if sent:
+            sent.result()
+    yield pa.RecordBatch.from_pydict({"written": [written], "rejected": [rejected]})
+
+
+def _decoded(block: list[pa.RecordBatch], table: str) -> tuple[pa.Table, int]:
+    """Return the rows of a block that the table is for, and how many records were rejected."""
     topic = SOURCES[table].topic
     assert topic is not None
-    written = rejected = 0
-    for block in blocks(batches):
-        parts = [decoded for _, decoded in read_batches(block, topic.name)]
-        rejected += sum(len(part.rejected) for part in parts)
-        rows = _selected(pa.Table.from_batches([part.rows for part in parts]), table)
-        if rows.num_rows:
-            position = f"{block[0].column('partition')[0].as_py()}/{block[0].column('offset')[0].as_py()}"
-            insert(_client(house), table, rows, f"{token}/{position}")
-            written += rows.num_rows
-    yield pa.RecordBatch.from_pydict({"written": [written], "rejected": [rejected]})
+    parts = [decoded for _, decoded in read_batches(block, topic.name)]
+    rows = pa.Table.from_batches([part.rows for part in parts])
+    return _selected(rows, table), sum(len(part.rejected) for part in parts)
+
+
+def _send(house: Warehouse, table: str, rows: pa.Table, token: str) -> None:
+    if rows.num_rows:
+        insert(_client(house), table, rows, token)
+
+
+def _position(block: list[pa.RecordBatch]) -> str:
+    return f"{block[0].column('partition')[0].as_py()}/{block[0].column('offset')[0].as_py()}"
 
 
 def _selected(rows: pa.Table, table: str) -> pa.Table:

@@ -15,8 +15,8 @@ limits = st.tuples(st.integers(1, 12), st.integers(1, 40))
 
 def batches(records: list[bytes | None], cuts: list[int]) -> list[pa.RecordBatch]:
     """The records, numbered by `offset`, as slices of one batch; equal cuts make empty batches."""
-    schema = pa.schema([("value", pa.binary()), ("offset", pa.int64())])
-    whole = pa.record_batch([records, range(len(records))], schema=schema)
+    schema = pa.schema([("value", pa.binary()), ("offset", pa.int64()), ("partition", pa.int32())])
+    whole = pa.record_batch([records, range(len(records)), [3] * len(records)], schema=schema)
     edges = [0, *sorted(cuts), len(records)]
     return [whole.slice(start, end - start) for start, end in pairwise(edges)]
 
@@ -81,3 +81,15 @@ def test_no_records_make_no_block(parts):
 def test_the_offsets_of_a_sliced_batch_are_counted_from_its_own_start():
     whole = batches([b"x" * 50, b"a", b"b", b"c", b"d"], [])[0]
     assert [len(block) for block in cut([whole.slice(1)], 10, 2)] == [2, 2]
+
+
+def test_a_block_holds_records_of_one_partition_and_is_counted_from_its_first():
+    schema = pa.schema([("value", pa.binary()), ("offset", pa.int64()), ("partition", pa.int32())])
+    partitions = [0] * 5 + [1] * 2 + [7] * 4
+    whole = pa.record_batch([[b"x"] * 11, range(11), partitions], schema=schema)
+    together = cut([whole], 3, 100)
+    apart = [
+        block for part in (whole.slice(0, 5), whole.slice(5, 2), whole.slice(7, 4)) for block in cut([part], 3, 100)
+    ]
+    assert [len(block) for block in together] == [3, 2, 2, 3, 1]
+    assert together == apart == cut([whole.slice(0, 6), whole.slice(6, 3), whole.slice(9)], 3, 100)
