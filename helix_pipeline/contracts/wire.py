@@ -91,7 +91,7 @@ class Decoder:
 
     def _in_range(self, arrays: list[pa.Array]) -> bool:
         bounds = pc.min_max(arrays[self.schema.get_field_index("timestamp")]).as_py()
-        return bounds["min"] is None or bool(EARLIEST <= bounds["min"] and bounds["max"] < LATEST)
+        return bounds["min"] is None or bool(bounds["min"] >= EARLIEST and bounds["max"] < LATEST)
 
     def _one_by_one(self, values: Sequence[bytes | None]) -> tuple[list[Any], list[Rejection]]:
         events: list[Any] = []
