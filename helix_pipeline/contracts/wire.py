@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
-from typing import Annotated, Any, cast, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 import numpy as np
@@ -62,7 +62,8 @@ class Decoder:
         self, values: Sequence[bytes | None], partitions: pa.Array, offsets: pa.Array, times: pa.Array
     ) -> Decoded:
         """Read a batch of record values that stand at these partitions, offsets and broker times."""
-        arrays, rejected = self._whole(values), []
+        arrays = self._whole(values)
+        rejected: list[Rejection] = []
         if arrays is None:
             events, rejected = self._one_by_one(values)
             arrays = self._arrays(events)
@@ -77,10 +78,11 @@ class Decoder:
 
     def _whole(self, values: Sequence[bytes | None]) -> list[pa.Array] | None:
         """Read a batch in which nothing is wrong, as nearly all are; none where a closer look is needed."""
-        if None in values or _NULL in b"".join(cast(Sequence[bytes], values)):
+        present = [value for value in values if value is not None]
+        if len(present) < len(values) or _NULL in b"".join(present):
             return None
         try:
-            events = list(map(self._decode, values))
+            events = [self._decode(value) for value in present]
             for event in events:
                 event.metadata = str(event.metadata, "utf-8")
         except (msgspec.MsgspecError, ValueError, OverflowError):
