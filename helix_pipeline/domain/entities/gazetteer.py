@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib import resources
 
-import ahocorasick
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from helix_pipeline.domain.entities.extractor import Mention
 
@@ -37,8 +37,8 @@ class Entry:
     forms: tuple[tuple[str, str], ...]
 
 
-_Form = tuple[int, Entry, str, str]
-"""Length, entity, marker and surface form: what the automaton keeps for a lower-cased form."""
+_Form = tuple[Entry, str, str]
+"""Entity, marker and surface form."""
 
 _Span = tuple[int, int, _Form]
 
@@ -53,25 +53,27 @@ class Gazetteer:
         """
         self.version = f"gazetteer-{blake2b(table.encode(), digest_size=6).hexdigest()}"
         self.entries = {entry.id: entry for entry in parse(table)}
-        self._automaton = ahocorasick.Automaton()
-        for entry in self.entries.values():
-            for marker, surface in entry.forms:
-                self._automaton.add_word(surface.lower(), (len(surface), entry, marker, surface))
-        self._automaton.make_automaton()
+        found = {
+            surface.lower(): (entry, marker, surface)
+            for entry in self.entries.values()
+            for marker, surface in entry.forms
+        }
+        self._forms: list[_Form] = list(found.values())
+        self._automaton = AhoCorasick(found, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
 
     def extract_batch(self, texts: Sequence[str]) -> list[list[Mention]]:
         """Return the mentions of each text, in order of `start`, without overlaps."""
         return [
             [
                 Mention(entry.id, entry.name, entry.type, start, end, CONFIDENCE[marker])
-                for start, end, (_, entry, marker, _) in self._spans(text)
+                for start, end, (entry, marker, _) in self._spans(text)
             ]
             for text in texts
         ]
 
     def extract_ids_batch(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the entity ids of each text's mentions, in order, with repeats."""
-        return [[span[2][1].id for span in self._spans(text)] for text in texts]
+        return [[span[2][0].id for span in self._spans(text)] for text in texts]
 
     def entity(self, id: str) -> tuple[str, str]:
         """Return the canonical name and the type of an entity. Raises KeyError for an unknown id."""
@@ -82,14 +84,13 @@ class Gazetteer:
         lowered = lower(text)
         length = len(lowered)
         kept: list[_Span] = []
-        for last, form in self._automaton.iter(lowered):
-            end = last + 1
-            start = end - form[0]
+        for number, start, end in self._automaton.find_matches_as_indexes(lowered, overlapping=True):
             if start and _continues_word(lowered[start - 1]):
                 continue
             if end < length and _continues_word(lowered[end]):
                 continue
-            if form[2] and not _as_marked(text, start, end, form):
+            form = self._forms[number]
+            if form[1] and not _as_marked(text, start, end, form):
                 continue
             # Matches come by their end, so those kept that do not begin before this one lie within it.
             before = len(kept)
@@ -160,9 +161,9 @@ def _continues_word(character: str) -> bool:
 
 
 def _as_marked(text: str, start: int, end: int, form: _Form) -> bool:
-    if text[start:end] != form[3]:
+    if text[start:end] != form[2]:
         return False
-    return form[2] != "~" or not _opens_sentence(text, start)
+    return form[1] != "~" or not _opens_sentence(text, start)
 
 
 def _opens_sentence(text: str, start: int) -> bool:
