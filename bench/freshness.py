@@ -23,7 +23,7 @@ from helix_pipeline.spark.session import create_session
 from helix_pipeline.stores import graph, lake, warehouse
 from helix_pipeline.stores.bus import EventProducer
 
-POLL_S = 0.05
+POLL_S = 0.1
 GIVE_UP_S = 30
 
 

@@ -2,7 +2,7 @@
 
 A delta says that something (`kind`, `a`, `b`) was seen `n` more times between `first` and `last`. Deltas of the same
 thing add up, so that a batch is aggregated before it reaches the graph. Each delta belongs to one of `BUCKETS`
-buckets by a hash of `a`; the graph applies a bucket of a batch in one transaction.
+buckets by a hash of `a`; the graph applies a bucket of a batch as a whole or not at all.
 """
 
 from collections.abc import Callable, Iterable, Sequence

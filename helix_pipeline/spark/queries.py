@@ -65,7 +65,11 @@ def select(names: Sequence[str]) -> list[Query]:
 def start(
     spark: SparkSession, settings: Settings, query: Query, report: Report, until_caught_up: bool
 ) -> StreamingQuery:
-    """Start a query from its checkpoint: until it has caught up with Kafka, or until it is stopped."""
+    """Start a query from its checkpoint: until it has caught up with Kafka, or until it is stopped.
+
+    Each query has a pool of its own: Spark shares the cores between pools, and runs the jobs of one in turn.
+    """
+    spark.sparkContext.setLocalProperty("spark.scheduler.pool", query.name)
     writer = (
         read_topic(spark, settings, query.topic)
         .writeStream.queryName(query.name)

@@ -29,7 +29,7 @@ def read_topic(spark: SparkSession, settings: Settings, topic: Topic) -> DataFra
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("maxOffsetsPerTrigger", settings.streams.max_offsets_per_trigger)
-        .option("kafka.fetch.max.wait.ms", 20)
+        .option("kafka.fetch.max.wait.ms", 5)
         .option("kafka.max.poll.records", 5_000)
         .option("kafka.request.timeout.ms", 20_000)
         .option("kafka.default.api.timeout.ms", 20_000)

@@ -1,7 +1,7 @@
 """The graph: Neo4j. Applies the deltas of a batch exactly once and creates the constraints.
 
-Counters are not idempotent, so each transaction also moves a ledger node (`query`, `bucket`) to its batch: a batch
-that the ledger has seen changes nothing, whichever of the two died in between.
+Counters are not idempotent, so each transaction also moves the ledger nodes (`query`, `bucket`) of what it applies to
+its batch: a bucket of a batch that the ledger has seen changes nothing, whichever of the two died in between.
 """
 
 from collections.abc import Iterator
@@ -30,11 +30,15 @@ CONSTRAINTS = (
 )
 
 CLAIM = """
-MERGE (ledger:Ledger {id: $ledger})
-WITH ledger WHERE coalesce(ledger.batch, -1) < $batch
+UNWIND $buckets AS bucket
+MERGE (ledger:Ledger {id: $query + '/' + toString(bucket)})
+WITH ledger, bucket WHERE coalesce(ledger.batch, -1) < $batch
 SET ledger.batch = $batch
-RETURN true AS claimed
+RETURN bucket
 """
+
+TRANSACTION_DELTAS = 20_000
+"""Buckets share a transaction up to about this many deltas: a small batch takes one, a large one a few per writer."""
 
 STATEMENTS: dict[int, str] = {
     CONVERSATION: """
@@ -130,24 +134,42 @@ def ensure_schema(settings: Settings) -> None:
 
 
 def apply(connection: Driver, graph: Graph, query: str, batch: int, deltas: pa.Table) -> int:
-    """Apply the deltas of a batch (see domain.graph_deltas), a transaction per bucket; return how many were new."""
+    """Apply the deltas of a batch (see domain.graph_deltas), whole buckets at a time; return how many were new."""
     applied = 0
     with connection.session(database=graph.database) as session:
-        for bucket in pc.unique(deltas["bucket"]).to_pylist():
-            part = deltas.filter(pc.equal(deltas["bucket"], bucket))
-            applied += session.execute_write(_apply_bucket, f"{query}/{bucket}", batch, part)
+        for buckets in _shares(deltas["bucket"]):
+            part = _of_buckets(deltas, buckets)
+            applied += session.execute_write(_apply_buckets, query, batch, buckets, part)
     return applied
 
 
-def _apply_bucket(tx: ManagedTransaction, ledger: str, batch: int, deltas: pa.Table) -> int:
-    if tx.run(CLAIM, ledger=ledger, batch=batch).single() is None:
-        return 0
+def _shares(buckets: pa.ChunkedArray) -> Iterator[list[int]]:
+    """Yield the buckets grouped by transaction."""
+    share: list[int] = []
+    rows = 0
+    for found in pc.value_counts(buckets).to_pylist():
+        if share and rows + found["counts"] > TRANSACTION_DELTAS:
+            yield share
+            share, rows = [], 0
+        share.append(found["values"])
+        rows += found["counts"]
+    if share:
+        yield share
+
+
+def _apply_buckets(tx: ManagedTransaction, query: str, batch: int, buckets: list[int], deltas: pa.Table) -> int:
+    claimed = [record["bucket"] for record in tx.run(CLAIM, {"query": query, "batch": batch, "buckets": buckets})]
+    fresh = deltas if claimed == buckets else _of_buckets(deltas, claimed)
     for kind, statement in STATEMENTS.items():
-        part = deltas.filter(pc.equal(deltas["kind"], kind))
+        part = fresh.filter(pc.equal(fresh["kind"], kind))
         if part.num_rows:
             rows = _rows(part)
             tx.run(statement, rows=_by_conversation(rows) if kind == MENTION else rows).consume()
-    return int(deltas.num_rows)
+    return int(fresh.num_rows)
+
+
+def _of_buckets(deltas: pa.Table, buckets: list[int]) -> pa.Table:
+    return deltas.filter(pc.is_in(deltas["bucket"], pa.array(buckets, pa.int32())))
 
 
 def _rows(deltas: pa.Table) -> list[list[Any]]:
