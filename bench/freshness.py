@@ -136,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=1_000)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--warm-up", type=int, default=20, help="seconds at the start that are not counted")
+    parser.add_argument("--warm-up", type=int, default=60, help="seconds at the start that are not counted")
     options = parser.parse_args()
     with installation() as settings:
         spark = create_session(settings, ",".join(map(str, jar_paths("spark"))), "bench-freshness")

@@ -145,6 +145,7 @@ def sinks(spark: SparkSession, settings: Settings, events: int, only: list[str] 
     for name, queries in (
         ("lake", ["lake.conversations"]),
         ("ClickHouse", ["warehouse.conversation_messages"]),
+        ("Neo4j, just started", ["graph"]),
         ("Neo4j", ["graph"]),
         ("lake + ClickHouse", ["lake.conversations", "warehouse.conversation_messages"]),
         ("lake + ClickHouse + Neo4j", ["lake.conversations", "warehouse.conversation_messages", "graph"]),

@@ -1,6 +1,7 @@
 """The source of the streams: raw records of a topic, and how executors read them."""
 
 import gc
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -41,7 +42,7 @@ def read_topic(spark: SparkSession, settings: Settings, topic: Topic) -> DataFra
 def read_batches(batches: Iterable[pa.RecordBatch], topic_name: str) -> Iterator[tuple[pa.RecordBatch, Decoded]]:
     """Read Arrow batches of raw records (on an executor); yields each raw batch with what it holds."""
     read = decoder(next(topic for topic in TOPICS if topic.name == topic_name)).decode
-    _freeze_worker()
+    _freeze_modules(len(sys.modules))
     for batch in batches:
         values = batch.column("value").to_pylist()
         yield (
@@ -51,11 +52,11 @@ def read_batches(batches: Iterable[pa.RecordBatch], topic_name: str) -> Iterator
 
 
 @cache
-def _freeze_worker() -> None:
-    """Take what is loaded by now out of garbage collection, once per worker process.
+def _freeze_modules(count: int) -> None:
+    """Take what is loaded out of garbage collection, once for each `count` of modules.
 
     PySpark's worker collects everything after each task (`pyspark.daemon`), and walking the imported modules costs
-    more than a small task does.
+    more than a small task does. What a task itself leaves behind stays collectable.
     """
     gc.collect()
     gc.freeze()
