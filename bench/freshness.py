@@ -78,13 +78,16 @@ class Watching(threading.Thread):
 def counters(settings: Settings) -> dict[str, Callable[[], int]]:
     """Return how to count the events of each store."""
     table = lake.open_table(lake.open_lake(settings), "conversations")
+    known = {"version": -1, "rows": 0}
     house = warehouse.open_warehouse(settings).connect()
     place = graph.open_graph(settings)
     driver = place.connect()
 
     def in_lake() -> int:
         table.update_incremental()
-        return lake.count_rows(table)
+        if table.version() != known["version"]:
+            known.update(version=table.version(), rows=lake.count_rows(table))
+        return known["rows"]
 
     def in_graph() -> int:
         return int(driver.execute_query("MATCH (c:Conversation) RETURN sum(c.messages) AS n").records[0]["n"])

@@ -122,7 +122,7 @@ class StreamSettings(Section):
     """How the streaming queries run. Intervals are seconds, offsets are Kafka records per micro-batch."""
 
     checkpoint_root: str | None = None
-    trigger_interval_s: float = Field(default=0.2, ge=0)
+    trigger_interval_s: float = Field(default=1, ge=0)
     max_offsets_per_trigger: int = Field(default=200_000, ge=1)
     graph_writers: int = Field(default=1, ge=1, le=64)
     restart_limit: int = Field(default=8, ge=0)

@@ -26,9 +26,10 @@ from helix_pipeline.stores.lake import create_tables, open_lake
 
 log = structlog.get_logger()
 
-POLL_S = 0.05
+POLL_S = 0.2
 BACKOFF_S = (1, 2, 4, 8, 15, 30)
-_CAUSE = re.compile(r"^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): .*$", re.MULTILINE)
+_CAUSE = re.compile(r"^(?:: |Caused by: )?((?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): .*)$", re.MULTILINE)
+_WRAPPERS = ("py4j.protocol.", "org.apache.spark.api.python.PythonException: Traceback")
 
 
 @dataclass
@@ -129,7 +130,7 @@ def _plan_restart(item: _Running, error: StreamingQueryException, settings: Sett
     batch = int(progress["batchId"]) if progress else -1
     item.attempts = 1 if batch > item.last_batch else item.attempts + 1
     item.last_batch = max(batch, item.last_batch)
-    reason = _reason(error)
+    reason = cause(str(error))
     if item.attempts > settings.streams.restart_limit:
         raise StreamError(f"query {item.query.name} failed {item.attempts} times in a row: {reason}")
     pause = BACKOFF_S[min(item.attempts, len(BACKOFF_S)) - 1]
@@ -137,10 +138,9 @@ def _plan_restart(item: _Running, error: StreamingQueryException, settings: Sett
     item.retry_at = time.monotonic() + pause
 
 
-def _reason(error: StreamingQueryException) -> str:
-    """Return the line of a Spark error that says what went wrong, not the frames around it."""
-    text = str(error)
-    causes = _CAUSE.findall(text)
+def cause(text: str) -> str:
+    """Return the line of a Spark error that says what went wrong, not the frames and wrappers around it."""
+    causes = [line for line in _CAUSE.findall(text) if not line.startswith(_WRAPPERS)]
     return str(causes[-1] if causes else text.splitlines()[0])[:300]
 
 
