@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from harness import PORT_KEYS, RESULTS, START, console, corpus, installation, messages, publish
+from harness import RESULTS, START, console, corpus, installation, messages, publish
+from ports import PORT_KEYS
 
 from helix_pipeline.contracts.topics import CONVERSATIONS, topic_of
 from helix_pipeline.domain.sample.corpus import generate

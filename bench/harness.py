@@ -4,17 +4,17 @@ import json
 import os
 import platform
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import psutil
+from ports import PORT_KEYS, free_ports
 from rich.console import Console
 from rich.table import Table
 
@@ -27,26 +27,9 @@ from helix_pipeline.settings import Settings, load
 from helix_pipeline.stores.bus import EventProducer
 
 RESULTS = Path(__file__).parent / "results"
-PORT_KEYS = (
-    "kafka.port",
-    "kafka.controller_port",
-    "neo4j.port",
-    "neo4j.http_port",
-    "clickhouse.port",
-    "postgres.port",
-)
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
 console = Console(stderr=True)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody listens on; all are held open until the last is found."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 @contextmanager

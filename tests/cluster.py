@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 import psutil
 import pyspark
-from conftest import free_ports
+from ports import free_ports
 
 ROOT = Path(__file__).parents[1]
 SPARK = Path(pyspark.__file__).parent

@@ -2,24 +2,14 @@
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from ports import PORT_KEYS, free_ports
 
 from helix_pipeline.settings import Settings, load
-
-PORTS = (
-    "kafka.port",
-    "kafka.controller_port",
-    "neo4j.port",
-    "neo4j.http_port",
-    "clickhouse.port",
-    "postgres.port",
-)
 
 
 @pytest.fixture(scope="session")
@@ -31,15 +21,6 @@ def data() -> Path:
     return folder
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on; all are held open until the last is found."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings with Kafka, ClickHouse, Neo4j and PostgreSQL running, topics, tables and constraints made."""
@@ -48,7 +29,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
     home = tmp_path_factory.mktemp("helix")
     home.parent.parent.chmod(0o755)
-    flags = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    flags = dict(zip(PORT_KEYS, free_ports(len(PORT_KEYS)), strict=True))
     made = load(environ={}, flags={"home": str(home), "streams.metrics_port": 0, **flags})
     try:
         found = servers.up(made)

@@ -44,11 +44,11 @@ def show(
         Selection,
         list_records,
     )
-    from helix_pipeline.services.quarantine_replay import sent_before
+    from helix_pipeline.stores.ledger import entered
 
     settings = load(config)
     listing = list_records(settings, Selection(topic, reason), limit)
-    sent = sent_before(settings, listing.records) if listing.records else set()
+    sent = entered(settings, [record.id for record in listing.records]) if listing.records else set()
     if as_json:
         _print_json({**asdict(listing), "records": _rows(listing, sent)})
     else:

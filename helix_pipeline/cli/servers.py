@@ -110,7 +110,7 @@ def _show(found: list[ServerStatus], streams: list[dict[str, Any]], as_json: boo
 
 def _server_table(found: list[ServerStatus]) -> Table:
     address = Column("address", overflow="fold")
-    table = Table("server", "state", "version", address, "pid", "memory", "up for")
+    table = Table("server", "state", "version", address, "pid", "memory", "up for", box=None)
     for server in found:
         state = f"[{_COLOURS[server.state]}]{server.state}"
         memory = f"{server.memory_mb:,.0f} MB" if server.memory_mb is not None else ""
@@ -121,9 +121,9 @@ def _server_table(found: list[ServerStatus]) -> Table:
 
 
 def _stream_table(streams: list[dict[str, Any]]) -> Table:
-    table = Table("stream", "state", "rows/s", "lag", "batch", "failures", "as of")
+    table = Table("stream", "state", "rows/s", "lag", "batch", "failed", "as of (UTC)", box=None)
     for stream in streams:
-        as_of = datetime.fromtimestamp(stream["updated_at"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        as_of = datetime.fromtimestamp(stream["updated_at"], UTC).strftime("%m-%d %H:%M:%S")
         rates = f"{stream['rows_per_second']:,.0f}", f"{stream['lag']:,}", f"{stream['batch_seconds']:.2f} s"
         table.add_row(stream["query"], stream["state"], *rates, str(stream["failures"]), as_of)
     return table

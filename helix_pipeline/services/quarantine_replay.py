@@ -13,12 +13,9 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
-from uuid import UUID
-
-import psycopg
 
 from helix_pipeline.contracts.topics import TOPICS
-from helix_pipeline.errors import StoreError, UsageError
+from helix_pipeline.errors import UsageError
 from helix_pipeline.services.quarantine import (
     Quarantined,
     Selection,
@@ -30,7 +27,7 @@ from helix_pipeline.services.quarantine import (
 )
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores import bus
-from helix_pipeline.stores.ledger import Ledger, Offsets
+from helix_pipeline.stores.ledger import Ledger, Offsets, entered
 
 HEADER = "helix-replay-of"
 CHUNK_RECORDS = 500
@@ -79,7 +76,7 @@ def replay(settings: Settings, selection: Selection, dry_run: bool, corrected: P
     source = _corrected(settings, corrected, report) if corrected else _as_they_are(settings, selection, report)
     if dry_run:
         for chunk in _chunks(source):
-            before = sent_before(settings, [resend.original for resend in chunk])
+            before = entered(settings, [resend.original.id for resend in chunk])
             report.before += len(before)
             report.sent += len({resend.original.id for resend in chunk} - before)
     else:
@@ -88,24 +85,6 @@ def replay(settings: Settings, selection: Selection, dry_run: bool, corrected: P
                 replayer.send(chunk, report)
     report.seconds = time.monotonic() - started
     return report
-
-
-def sent_before(settings: Settings, records: Iterable[Quarantined]) -> set[bytes]:
-    """Return the ids of those records that were sent again already. Raises StoreError without PostgreSQL."""
-    ids = [UUID(bytes=record.id) for record in records]
-    timeout = settings.postgres.timeout_s
-    try:
-        with psycopg.connect(settings.postgres.address, connect_timeout=max(2, int(timeout))) as connection:
-            connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(int(timeout * 1000)),))
-            rows = connection.execute("SELECT id FROM ingest_event WHERE id = ANY(%s)", (ids,)).fetchall()
-    except psycopg.errors.UndefinedTable:
-        return set()
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(
-            f"PostgreSQL does not answer ({reason}): start it with `helix up`, or set DATABASE_URL"
-        ) from None
-    return {row[0].bytes for row in rows}
 
 
 class Replayer:

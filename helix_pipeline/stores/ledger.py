@@ -108,6 +108,19 @@ def digest(topic_id: str, event_id: str) -> bytes:
     return blake2b(f"{topic_id}\x1f{event_id}".encode(), digest_size=ID_BYTES).digest()
 
 
+def entered(settings: Settings, ids: Sequence[bytes]) -> set[bytes]:
+    """Return those ids that the ledger has; none where there is no ledger yet. Raises StoreError without PostgreSQL."""
+    try:
+        with _connect(settings) as connection:
+            query = "SELECT id FROM ingest_event WHERE id = ANY(%s)"
+            rows = connection.execute(query, ([UUID(bytes=id_) for id_ in ids],)).fetchall()
+    except psycopg.errors.UndefinedTable:
+        return set()
+    except psycopg.Error as error:
+        raise _failed(error) from error
+    return {row[0].bytes for row in rows}
+
+
 class Ledger:
     """One owner's access to the ledger of one Kafka cluster. Not for use by several threads at once."""
 
@@ -169,7 +182,7 @@ class Ledger:
         try:
             return work()
         except psycopg.Error as error:
-            raise StoreError(f"ledger: PostgreSQL failed: {' '.join(str(error).split())}") from error
+            raise _failed(error) from error
 
     def _open(self) -> None:
         """Create the tables, take the owner's lock, and make the session's staging table."""
@@ -250,6 +263,10 @@ def _connect(settings: Settings) -> psycopg.Connection[TupleRow]:
         raise StoreError(
             f"PostgreSQL does not answer ({reason}): start it with `helix up`, or set DATABASE_URL"
         ) from None
+
+
+def _failed(error: psycopg.Error) -> StoreError:
+    return StoreError(f"ledger: PostgreSQL failed: {' '.join(str(error).split())}")
 
 
 def _migrations() -> list[bytes]:

@@ -17,7 +17,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from conftest import free_ports
+from ports import free_ports
 from pydantic import SecretStr
 
 from helix_pipeline.contracts.events import MessageAdded

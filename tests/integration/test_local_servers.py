@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from ports import PORT_KEYS, free_ports
 
 from helix_pipeline.errors import ServerError
 from helix_pipeline.local import servers
@@ -27,27 +27,11 @@ SECRETS = {"clickhouse.password": "open-sesame", "neo4j.password": "abracadabra"
 ALL = ["kafka", "clickhouse", "neo4j", "postgres"]
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A home with four servers up; everything of it is gone afterwards."""
     home = tmp_path_factory.mktemp("home")
-    names = [
-        "kafka.port",
-        "kafka.controller_port",
-        "clickhouse.port",
-        "neo4j.port",
-        "neo4j.http_port",
-        "postgres.port",
-    ]
-    ports = dict(zip(names, free_ports(6), strict=True))
+    ports = dict(zip(PORT_KEYS, free_ports(len(PORT_KEYS)), strict=True))
     chosen = load(environ={}, flags={"home": home, **ports, **SECRETS})
     try:
         servers.up(chosen)

@@ -9,8 +9,8 @@ from quarantine_table import NOW, RAW, Quarantine, invoke, message
 from helix_pipeline.contracts.topics import CONVERSATIONS, DEBATES
 from helix_pipeline.errors import StoreError, UsageError
 from helix_pipeline.services.quarantine import Quarantined, Selection, list_records
-from helix_pipeline.services.quarantine_replay import sent_before
 from helix_pipeline.settings import Settings
+from helix_pipeline.stores.ledger import entered
 
 pytestmark = pytest.mark.servers
 
@@ -86,6 +86,6 @@ def test_replay_on_the_command_line(quarantine: Quarantine, tmp_path: Path) -> N
 
 def test_nothing_was_sent_before_the_ledger_exists(quarantine: Quarantine) -> None:
     unknown = Quarantined(CONVERSATIONS.name, 0, 0, NOW, None, None, "r")
-    assert sent_before(quarantine.settings, [unknown]) == set()
+    assert entered(quarantine.settings, [unknown.id]) == set()
     with pytest.raises(StoreError, match="PostgreSQL does not answer"):
-        sent_before(Settings(postgres={"url": "postgresql://127.0.0.1:9/none"}), [unknown])
+        entered(Settings(postgres={"url": "postgresql://127.0.0.1:9/none"}), [unknown.id])
