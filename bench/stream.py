@@ -29,6 +29,8 @@ from helix_pipeline.spark.session import create_session
 from helix_pipeline.spark.source import read_batches, read_topic
 from helix_pipeline.stores import bus, graph, lake, warehouse
 
+FLOOR = "Spark Kafka to noop, from_json"
+
 
 def plain_consumer(settings: Settings) -> int:
     """Consume and decode with confluent-kafka and nothing else."""
@@ -163,6 +165,34 @@ def sinks(spark: SparkSession, settings: Settings, events: int, only: list[str] 
     return rows
 
 
+def floors(spark: SparkSession, settings: Settings, events: int) -> list[dict[str, object]]:
+    """Measure what the same events cost with nothing done to them, after a warm-up of Spark."""
+    for _ in range(2):
+        stream(spark, settings, parsed, "warm-up")
+        stream(spark, settings, decoded, "warm-up")
+    return [
+        measure("plain consumer, JSON decoded", events, lambda: plain_consumer(settings)),
+        measure("Spark Kafka to noop, raw", events, lambda: stream(spark, settings, lambda r: r, "raw")),
+        measure(FLOOR, events, lambda: stream(spark, settings, parsed, "parsed")),
+        measure("Spark Kafka to noop, this decoder", events, lambda: stream(spark, settings, decoded, "decoded")),
+    ]
+
+
+def shown(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the rows with the same columns in each, and the ratio to the floor."""
+    floor = next(row["events/s"] for row in rows if row["what"] == FLOOR)
+    empty = {"what": "", "events/s": 0, "seconds": 0.0, "of noop": 0.0, "mentions/s": "", "pairs/s": ""}
+    return [{**empty, **row, "of noop": round(row["events/s"] / floor, 2)} for row in rows]
+
+
+def heap_of(samples: list[float]) -> dict[str, float]:
+    """Return the highest use of the driver's heap in either half of the run, in MB."""
+    half = len(samples) // 2
+    heap = {"first_half_max": max(samples[:half]), "second_half_max": max(samples[half:])}
+    console.print(f"driver heap (MB): {heap}")
+    return heap
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -176,31 +206,9 @@ def main() -> None:
         spark = create_session(settings, ",".join(map(str, jar_paths("spark"))), "bench-stream")
         watch = HeapWatch(spark)
         watch.start()
-        for _ in range(2):
-            stream(spark, settings, parsed, "warm-up")
-            stream(spark, settings, decoded, "warm-up")
-        rows = [
-            measure("plain consumer, JSON decoded", events, lambda: plain_consumer(settings)),
-            measure("Spark Kafka to noop, raw", events, lambda: stream(spark, settings, lambda r: r, "raw")),
-            measure("Spark Kafka to noop, from_json", events, lambda: stream(spark, settings, parsed, "parsed")),
-            measure(
-                "Spark Kafka to noop, this decoder",
-                events,
-                lambda: stream(spark, settings, decoded, "decoded"),
-            ),
-            *sinks(spark, settings, events, options.only),
-        ]
+        rows = [*floors(spark, settings, events), *sinks(spark, settings, events, options.only)]
         watch.finish()
-        floor = next(row["events/s"] for row in rows if row["what"] == "Spark Kafka to noop, from_json")
-        rows = [{**row, "of noop": round(row["events/s"] / floor, 2)} for row in rows]
-        shown = [
-            {"what": "", "events/s": 0, "seconds": 0.0, "of noop": 0.0, "mentions/s": "", "pairs/s": "", **r}
-            for r in rows
-        ]
-        half = len(watch.samples) // 2
-        heap = {"first_half_max": max(watch.samples[:half]), "second_half_max": max(watch.samples[half:])}
-        console.print(f"driver heap (MB): {heap}")
-        publish("stream", shown, events=events, driver_heap_mb=heap)
+        publish("stream", shown(rows), events=events, driver_heap_mb=heap_of(watch.samples))
         spark.stop()
 
 

@@ -89,10 +89,7 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """A chunk of another owner.
-
-    `quiet`: its owner was closed, or is past the time in which it could still send.
-    """
+    """A chunk of another owner; `quiet`: that was closed, or is past the time in which it could still send."""
 
     chunk: int
     owner: int
@@ -194,10 +191,7 @@ class Ledger:
         self._connection.execute("CREATE TEMPORARY TABLE candidate (id uuid) ON COMMIT DELETE ROWS")
 
     def _admit(self, ids: list[bytes], offsets: Offsets) -> Admission:
-        """Enter the ids in order, so that two owners cannot wait for each other.
-
-        Hold recovery off meanwhile.
-        """
+        """Enter the ids in order, so that two owners cannot wait for each other; hold recovery off meanwhile."""
         with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_GATE,))
             with cursor.copy("COPY candidate FROM STDIN (FORMAT binary)") as copy:
@@ -235,9 +229,8 @@ class Ledger:
     def _release(self, chunk: int, found: set[bytes]) -> Recovery:
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_GATE,))
-            row = self._connection.execute(
-                "DELETE FROM ingest_chunk WHERE chunk = %s RETURNING ids", (chunk,)
-            ).fetchone()
+            query = "DELETE FROM ingest_chunk WHERE chunk = %s RETURNING ids"
+            row = self._connection.execute(query, (chunk,)).fetchone()
             if row is None:
                 return Recovery()
             ids = _split(row[0])
@@ -260,9 +253,8 @@ def _connect(settings: Settings) -> psycopg.Connection[TupleRow]:
         )
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
-        raise StoreError(
-            f"PostgreSQL does not answer ({reason}): start it with `helix up`, or set DATABASE_URL"
-        ) from None
+        hint = "start it with `helix up`, or set DATABASE_URL"
+        raise StoreError(f"PostgreSQL does not answer ({reason}): {hint}") from None
 
 
 def _failed(error: psycopg.Error) -> StoreError:
