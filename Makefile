@@ -10,7 +10,7 @@ DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
 
-.PHONY: help demo test setup lint unit chaos bench-stream bench-freshness lock wheel clean
+.PHONY: help demo test setup lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates lock wheel clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -36,6 +36,15 @@ bench-stream: setup ## events per second into each store, beside what the same e
 
 bench-freshness: setup ## seconds from produced to readable, at 1,000 events/s
 	@$(BIN)/python bench/freshness.py
+
+bench-ratings: setup ## win rates and ratings beside the published ones
+	@$(BIN)/python bench/ratings.py
+
+bench-topics: setup ## coherence and diversity of topics beside published models
+	@$(BIN)/python bench/topics.py
+
+bench-debates: setup ## accuracy and log-loss of the predictor of a debate's winner, on topics held out
+	@$(BIN)/python bench/debates.py
 
 lock: ## write requirements.lock anew (needs uv)
 	@echo "pyspark-client ; sys_platform == 'never'" > .override.txt

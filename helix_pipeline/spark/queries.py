@@ -17,6 +17,9 @@ from helix_pipeline.spark.source import read_topic
 from helix_pipeline.spark.warehouse_sink import warehouse_writer
 from helix_pipeline.stores.warehouse import SOURCES
 
+INTERPRETED = ("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+"""The Kafka source makes a converter for each partition of each batch: generating its code costs more than it saves."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -70,6 +73,7 @@ def start(
     Each query has a pool of its own: Spark shares the cores between pools, and runs the jobs of one in turn.
     """
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", query.name)
+    spark.conf.set(*INTERPRETED)
     writer = (
         read_topic(spark, settings, query.topic)
         .writeStream.queryName(query.name)

@@ -1,0 +1,1 @@
+"""How good a model is: win rates, length-controlled win rates and Bradley-Terry ratings, with their intervals."""

@@ -1,0 +1,45 @@
+"""ProviderPerformance: what each provider's model was asked, how it answered, how fast and at what cost."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from helix_pipeline.contracts.job_tables import PROVIDER_PERFORMANCE
+from helix_pipeline.domain.ratings.intervals import wilson
+from helix_pipeline.spark.lake_tables import JobRun, Outcome, read_table, write_table
+
+ACCURACY = 10_000
+"""Of the latency percentiles: a rank is at most 1 / 10,000 off, in bounded memory."""
+
+
+def run(job: JobRun) -> Outcome:
+    """Write `provider_performance` from the lake's provider calls."""
+    calls = read_table(job, "provider_calls")
+    found = with_intervals(summed(calls).toArrow())
+    rows_in = int(pc.sum(found["requests"]).as_py() or 0)
+    failed = rows_in - int(pc.sum(found["successes"]).as_py() or 0)
+    return Outcome(rows_in, write_table(job, "provider_performance", found), metrics={"failed_calls": failed})
+
+
+def summed(calls: DataFrame) -> DataFrame:
+    """Add up the calls of each provider and model; latencies are those of all calls, failed ones too."""
+    sums = calls.groupBy("provider", "model").agg(
+        F.count("*").alias("requests"),
+        F.count_if("success").alias("successes"),
+        F.percentile_approx("latency_ms", [0.5, 0.95, 0.99], ACCURACY).alias("latency"),
+        *(F.sum(name).alias(name) for name in ("tokens_prompt", "tokens_completion", "cost")),
+        F.min("timestamp").alias("first_call"),
+        F.max("timestamp").alias("last_call"),
+    )
+    shown = {f"latency_{name}_ms": F.col("latency")[place] for place, name in enumerate(("p50", "p95", "p99"))}
+    return sums.withColumns(shown).drop("latency").orderBy("provider", "model")
+
+
+def with_intervals(sums: pa.Table) -> pa.Table:
+    """Add the share of successes with its Wilson interval; rows of `PROVIDER_PERFORMANCE`."""
+    successes, requests = (sums[name].to_numpy() for name in ("successes", "requests"))
+    low, high = wilson(successes, requests)
+    added = {"success_rate": successes / requests, "success_rate_low": low, "success_rate_high": high}
+    columns = {name: sums[name] for name in sums.column_names} | {name: pa.array(v) for name, v in added.items()}
+    return pa.table([columns[column.name].cast(column.type) for column in PROVIDER_PERFORMANCE], PROVIDER_PERFORMANCE)

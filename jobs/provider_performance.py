@@ -1,0 +1,8 @@
+"""Requests, success, latency, tokens and cost of each provider and model, from the lake. Run with spark-submit."""
+
+import sys
+
+from helix_pipeline.services.batch import submitted
+
+if __name__ == "__main__":
+    sys.exit(submitted("ProviderPerformance"))
