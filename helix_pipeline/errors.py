@@ -31,3 +31,9 @@ class StoreError(HelixError):
 
 class StreamError(HelixError):
     """A streaming query failed and the retries allowed for it are used up."""
+
+
+class QualityError(HelixError):
+    """A check of the data failed, and nothing was written; the command line ends with 3."""
+
+    exit_code = 3

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -137,6 +137,59 @@ class SparkSettings(Section):
     jars: str | None = None
 
 
+class AirflowSettings(Section):
+    """The scheduler. `url` set means that the user's own Airflow is used, with `username` and `password`.
+
+    Without a password the local Airflow makes one and keeps it under `<home>/airflow`.
+    """
+
+    url: str | None = None
+    port: int = Field(default=18080, ge=1, le=65535)
+    username: str = "admin"
+    password: SecretStr | None = None
+    timeout_s: float = Field(default=10.0, gt=0)
+
+    @property
+    def address(self) -> str:
+        """Base URL of the UI and of the REST API, without a trailing slash."""
+        return (self.url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+
+class TrinoSettings(Section):
+    """SQL over the lake. `url` set means that the user's own Trino is used."""
+
+    url: str | None = None
+    port: int = Field(default=18081, ge=1, le=65535)
+    username: str = "helix"
+    catalog: str = Field(default="lake", pattern=r"^\w+$")
+    database: str = Field(default="helixagent", pattern=r"^\w+$")
+    heap_mb: int = Field(default=1536, ge=512)
+    timeout_s: float = Field(default=60.0, gt=0)
+
+    @property
+    def address(self) -> str:
+        """Base URL, without a trailing slash."""
+        return (self.url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+
+class ApiSettings(Section):
+    """The HTTP API."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=7061, ge=1, le=65535)
+
+
+class JobSettings(Section):
+    """How jobs that are submitted over HTTP or by `helix jobs` run.
+
+    `allowed_roots` are folders or `s3a://` prefixes that jobs may read and write besides the lake.
+    """
+
+    backend: Literal["local", "airflow"] = "local"
+    concurrency: int = Field(default=1, ge=1, le=16)
+    allowed_roots: tuple[str, ...] = ()
+
+
 class Settings(Section):
     """All settings of one installation."""
 
@@ -150,6 +203,10 @@ class Settings(Section):
     minio: S3Settings = S3Settings()
     streams: StreamSettings = StreamSettings()
     spark: SparkSettings = SparkSettings()
+    airflow: AirflowSettings = AirflowSettings()
+    trino: TrinoSettings = TrinoSettings()
+    api: ApiSettings = ApiSettings()
+    jobs: JobSettings = JobSettings()
 
     @property
     def lake_root(self) -> str:
@@ -195,6 +252,14 @@ ENVIRONMENT: dict[str, str] = {
     "HELIX_METRICS_PORT": "streams.metrics_port",
     "HELIX_SPARK_MASTER": "spark.master",
     "HELIX_SPARK_JARS": "spark.jars",
+    "AIRFLOW_URL": "airflow.url",
+    "HELIX_AIRFLOW_PORT": "airflow.port",
+    "AIRFLOW_USERNAME": "airflow.username",
+    "AIRFLOW_PASSWORD": "airflow.password",
+    "TRINO_URL": "trino.url",
+    "HELIX_TRINO_PORT": "trino.port",
+    "HELIX_API_PORT": "api.port",
+    "HELIX_JOB_BACKEND": "jobs.backend",
 }
 """Environment variable -> dotted key. Of two names for one key, the first that is set wins."""
 

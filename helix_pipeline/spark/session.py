@@ -27,6 +27,7 @@ CONF: dict[str, str] = {
     "spark.sql.execution.arrow.maxBytesPerBatch": "33554432",
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
     "spark.sql.streaming.minBatchesToRetain": "20",
+    "spark.databricks.delta.snapshotPartitions": "2",
     "spark.python.worker.reuse": "true",
 }
 """Settings that hold for every stream; a test compares them with spark-conf/spark-defaults.conf."""

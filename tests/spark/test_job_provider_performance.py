@@ -13,7 +13,7 @@ from helix_pipeline.catalog import find
 from helix_pipeline.contracts.tables import LAKE_PROVIDER_CALLS, LAKE_TABLES
 from helix_pipeline.errors import UsageError
 from helix_pipeline.services.batch import execute
-from helix_pipeline.spark.lake_tables import JobRun
+from helix_pipeline.spark.job_run import JobRun
 from helix_pipeline.stores.lake import Lake, commit, create_tables, open_table, write_files
 
 pytestmark = pytest.mark.spark

@@ -5,21 +5,20 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from helix_pipeline.contracts.job_tables import PROVIDER_PERFORMANCE
+from helix_pipeline.contracts.job_tables.providers import PROVIDER_PERFORMANCE
 from helix_pipeline.domain.ratings.intervals import wilson
-from helix_pipeline.spark.lake_tables import JobRun, Outcome, read_table, write_table
+from helix_pipeline.spark.job_run import JobRun, Result
 
 ACCURACY = 10_000
 """Of the latency percentiles: a rank is at most 1 / 10,000 off, in bounded memory."""
 
 
-def run(job: JobRun) -> Outcome:
-    """Write `provider_performance` from the lake's provider calls."""
-    calls = read_table(job, "provider_calls")
-    found = with_intervals(summed(calls).toArrow())
+def run(job: JobRun) -> Result:
+    """Return `provider_performance` of the lake's provider calls."""
+    found = with_intervals(summed(job.table("provider_calls")).toArrow())
     rows_in = int(pc.sum(found["requests"]).as_py() or 0)
     failed = rows_in - int(pc.sum(found["successes"]).as_py() or 0)
-    return Outcome(rows_in, write_table(job, "provider_performance", found), metrics={"failed_calls": failed})
+    return Result({"provider_performance": found}, rows_in, metrics={"failed_calls": failed})
 
 
 def summed(calls: DataFrame) -> DataFrame:
@@ -42,4 +41,4 @@ def with_intervals(sums: pa.Table) -> pa.Table:
     low, high = wilson(successes, requests)
     added = {"success_rate": successes / requests, "success_rate_low": low, "success_rate_high": high}
     columns = {name: sums[name] for name in sums.column_names} | {name: pa.array(v) for name, v in added.items()}
-    return pa.table([columns[column.name].cast(column.type) for column in PROVIDER_PERFORMANCE], PROVIDER_PERFORMANCE)
+    return pa.table(columns).select(PROVIDER_PERFORMANCE.schema.names)
