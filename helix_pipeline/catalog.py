@@ -1,5 +1,5 @@
-"""The one list of batch jobs: jobs/, dags/, the API, the command line and docs/JOBS.md are made from it or tested
-against it."""
+"""The one list of batch jobs and DAGs: jobs/, dags/, the API, the command line and docs/JOBS.md are made from it or
+tested against it."""
 
 from dataclasses import dataclass, field
 
@@ -33,9 +33,18 @@ class Check:
         above = self.at_least is None or value >= self.at_least
         return above and (self.at_most is None or value <= self.at_most)
 
+    @property
+    def limit(self) -> str:
+        """Return the limits in words."""
+        if self.at_most is None:
+            return f"at least {self.at_least}"
+        return f"at most {self.at_most}" if self.at_least is None else f"from {self.at_least} to {self.at_most}"
+
 
 FEW_REJECTED = Check("rejected_share", at_most=0.01)
 SOME_ROWS = Check("rows_out", at_least=1)
+FEW_QUARANTINED = Check("quarantined_share", at_most=0.05)
+"""Of what reached the lake, how much may be unreadable before jobs that read it are held back."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +76,136 @@ class Job:
         """Return the module whose `run` does the work."""
         return f"helix_pipeline.spark.jobs.{self.name}"
 
+    @property
+    def defaults(self) -> dict[str, int | float | str]:
+        """Return the parameters' defaults by name."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
 
 JOBS: tuple[Job, ...] = (
     Job(
+        "EntityExtraction",
+        "entity_extraction",
+        "The entities that messages name, with exact spans, and a snapshot of the distinct ones.",
+        reads=("conversations",),
+        writes=("entities",),
+        dag="conversation_intelligence",
+        parameters=(Parameter("extractor", "gazetteer, or package.module:factory of your own", "gazetteer"),),
+    ),
+    Job(
+        "RelationshipMining",
+        "relationship_mining",
+        "Pairs of entities that belong together: association, significance, and which introduces the other.",
+        reads=("entities",),
+        writes=("relationships",),
+        dag="conversation_intelligence",
+        after=("EntityExtraction",),
+        parameters=(
+            Parameter("window", "how many successive messages of a conversation are a window", 3, int),
+            Parameter("min_frequency", "in how many messages, or separate windows, a pair is named at least", 3, int),
+            Parameter("max_fdr", "share of chance findings to accept (false discovery rate)", 0.05, float),
+        ),
+    ),
+    Job(
+        "TopicModeling",
+        "topic_modeling",
+        "Topics of conversations: words, coherence, the topic of each conversation, and a picture.",
+        reads=("conversations",),
+        writes=("topics", "document_topics"),
+        dag="conversation_intelligence",
+        after=("RelationshipMining",),
+        parameters=(
+            Parameter("model", "nmf or lda", "nmf"),
+            Parameter("topics", "how many topics at most; 0: chosen by their quality", 0, int),
+            Parameter("seed", "of what is left to chance", 0, int),
+        ),
+        checks=(FEW_REJECTED, Check("fallback_share", at_most=0.5)),
+    ),
+    Job(
         "ProviderPerformance",
         "provider_performance",
-        "Requests, success, latency, tokens and cost of each provider and model.",
-        reads=("provider_calls",),
-        writes=("provider_performance",),
+        "Requests, success, latency, tokens and cost of each provider and model; ratings of models.",
+        reads=("provider_calls", "debates"),
+        writes=("provider_performance", "model_ratings"),
         dag="provider_intelligence",
         checks=(FEW_REJECTED, SOME_ROWS),
     ),
+    Job(
+        "DebateAnalysis",
+        "debate_analysis",
+        "What happened in each debate and who won it; who is best in which position, and a predictor of winners.",
+        reads=("debates",),
+        writes=("debate_analysis", "debate_positions", "debate_predictor"),
+        dag="provider_intelligence",
+        parameters=(Parameter("sample", "how many debates the predictor learns from at most", 5000, int),),
+    ),
+    Job(
+        "ContextCompression",
+        "context_compression",
+        "What matters in each conversation that is over a budget of tokens, cut to a share of its length.",
+        reads=("conversations",),
+        writes=("compressed_contexts",),
+        dag="context_compression",
+        parameters=(
+            Parameter("budget", "tokens above which a conversation is compressed", 4000, int),
+            Parameter("ratio", "share of a conversation's tokens that is kept at most", 0.3, float),
+            Parameter("recent", "share of what is kept that goes to the newest messages, verbatim", 0.2, float),
+        ),
+        checks=(FEW_REJECTED, Check("over_target", at_most=0), Check("short_of_target", at_most=0.02)),
+    ),
+    Job(
+        "LakeMaintenance",
+        "lake_maintenance",
+        "Joins small files, deletes what is past its time, and counts rows, files and bytes of each table.",
+        reads=("conversations", "debates", "provider_calls", "quarantine"),
+        writes=("lake_files",),
+        dag="lake_maintenance",
+        parameters=(
+            Parameter("retention_days", "days of events to keep; 0: all", 0, int),
+            Parameter("vacuum_hours", "hours that files no longer in a table are kept, 168 or more", 168, int),
+            Parameter("spare_files", "files that a partition may have beyond those its bytes need", 4, int),
+        ),
+        checks=(FEW_REJECTED, Check("surplus_files", at_most=1000)),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Dag:
+    """A group of jobs that Airflow runs: what it is for, and when.
+
+    `schedule` is a cron expression in UTC; `updated_by` are tables instead, whose updates start a run. A run of a
+    `daily` one is about the UTC day of its logical date, the others about all days.
+    """
+
+    name: str
+    summary: str
+    schedule: str | None = None
+    updated_by: tuple[str, ...] = ()
+    daily: bool = False
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """Return the jobs of this DAG."""
+        return tuple(job for job in JOBS if job.dag == self.name)
+
+
+DAGS: tuple[Dag, ...] = (
+    Dag(
+        "conversation_intelligence",
+        "Entities, relationships and topics of one day's conversations.",
+        schedule="30 0 * * *",
+        daily=True,
+    ),
+    Dag("provider_intelligence", "How providers and models do, in calls and in debates.", schedule="15 * * * *"),
+    Dag(
+        "context_compression",
+        "The compressed context of each long conversation, whenever new entities are in the lake.",
+        updated_by=("entities",),
+    ),
+    Dag("lake_maintenance", "Compaction, retention and VACUUM of the lake's tables.", schedule="45 * * * *"),
+    Dag("stream_watch", "Alerts when a stream is down, silent or behind.", schedule="*/5 * * * *"),
+    Dag("spark_job", "One job with its parameters, for the job API and by hand."),
 )
 
 
@@ -88,3 +216,11 @@ def find(name: str) -> Job:
             return job
     known = ", ".join(job.type for job in JOBS)
     raise UsageError(f"unknown job {name!r}; known are {known}")
+
+
+def find_dag(name: str) -> Dag:
+    """Return the DAG of this name. Raises UsageError, with those that exist, for an unknown one."""
+    for dag in DAGS:
+        if dag.name == name:
+            return dag
+    raise UsageError(f"unknown DAG {name!r}; known are {', '.join(dag.name for dag in DAGS)}")

@@ -1,9 +1,31 @@
 """The tables that batch jobs write: name, schema, partitions. One module per family; `JOB_TABLES` lists them all."""
 
-from helix_pipeline.contracts.job_tables.providers import PROVIDER_PERFORMANCE
+from helix_pipeline.contracts.job_tables.contexts import COMPRESSED_CONTEXTS
+from helix_pipeline.contracts.job_tables.debates import DEBATE_ANALYSIS, DEBATE_POSITIONS, DEBATE_PREDICTOR
+from helix_pipeline.contracts.job_tables.entities import ENTITIES
+from helix_pipeline.contracts.job_tables.maintenance import LAKE_FILES
+from helix_pipeline.contracts.job_tables.providers import MODEL_RATINGS, PROVIDER_PERFORMANCE
+from helix_pipeline.contracts.job_tables.relationships import RELATIONSHIPS
 from helix_pipeline.contracts.job_tables.runs import JOB_RUNS
 from helix_pipeline.contracts.job_tables.table import JobTable
+from helix_pipeline.contracts.job_tables.topics import DOCUMENT_TOPICS, TOPICS
 
-JOB_TABLES: dict[str, JobTable] = {table.name: table for table in (PROVIDER_PERFORMANCE, JOB_RUNS)}
+JOB_TABLES: dict[str, JobTable] = {
+    table.name: table
+    for table in (
+        ENTITIES,
+        RELATIONSHIPS,
+        TOPICS,
+        DOCUMENT_TOPICS,
+        PROVIDER_PERFORMANCE,
+        MODEL_RATINGS,
+        DEBATE_ANALYSIS,
+        DEBATE_POSITIONS,
+        DEBATE_PREDICTOR,
+        COMPRESSED_CONTEXTS,
+        LAKE_FILES,
+        JOB_RUNS,
+    )
+}
 
 __all__ = ["JOB_RUNS", "JOB_TABLES", "JobTable"]

@@ -1,0 +1,47 @@
+"""Schemas of what EntityExtraction writes: the mentions, and the snapshot of the distinct entities."""
+
+import pyarrow as pa
+
+from helix_pipeline.contracts.job_tables.table import DATE_FIELDS, JobTable
+from helix_pipeline.contracts.rows import TIMESTAMP
+
+ENTITIES = JobTable(
+    "entities",
+    pa.schema(
+        [
+            pa.field("entity_id", pa.string()),
+            pa.field("entity_name", pa.string()),
+            pa.field("entity_type", pa.string()),
+            pa.field("start", pa.int32()),
+            pa.field("end", pa.int32()),
+            pa.field("surface", pa.string()),
+            pa.field("confidence", pa.float64()),
+            pa.field("conversation_id", pa.string()),
+            pa.field("message_id", pa.string()),
+            pa.field("sequence", pa.int64()),
+            pa.field("role", pa.string()),
+            pa.field("user_id", pa.string()),
+            pa.field("timestamp", TIMESTAMP),
+            pa.field("extractor", pa.string()),
+            *DATE_FIELDS,
+        ]
+    ),
+    dated=True,
+)
+"""One row for each time that a message names an entity. `start` and `end` count Unicode code points of the message's
+text, from 0 and without the end, so that `surface` is `content[start:end]` in Python; `confidence` is in [0, 1];
+`timestamp` is the message's; `extractor` is the version of what found it."""
+
+ENTITIES_SNAPSHOT = pa.schema(
+    [
+        pa.field("entity_id", pa.string()),
+        pa.field("entity_name", pa.string()),
+        pa.field("entity_type", pa.string()),
+        pa.field("mentions", pa.int64()),
+        pa.field("messages", pa.int64()),
+        pa.field("conversations", pa.int64()),
+        pa.field("first_seen", TIMESTAMP),
+        pa.field("last_seen", TIMESTAMP),
+    ]
+)
+"""One row for each entity of the whole table: how often and in how many messages and conversations it was named."""

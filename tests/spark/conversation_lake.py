@@ -1,0 +1,69 @@
+"""Lakes of conversations for tests: rows as the stream writes them, and what a job made of them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+
+from helix_pipeline.contracts.job_tables import JOB_TABLES
+from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
+from helix_pipeline.domain.entities.extractor import load_extractor
+from helix_pipeline.domain.entities.mentions import mentions
+from helix_pipeline.stores.lake import Lake, commit, create_tables, open_table, write_files
+
+ENTITIES = JOB_TABLES["entities"]
+START = datetime(2026, 1, 30, 12, tzinfo=UTC)
+
+Row = dict[str, Any]
+
+
+def new_lake(folder: Path) -> Lake:
+    """Make an empty lake."""
+    lake = Lake(str(folder))
+    create_tables(lake, LAKE_TABLES)
+    return lake
+
+
+def message(conversation: str, sequence: int, content: str | None, day: int = 0) -> Row:
+    """Return the row of a message, a minute after the one before it; its id is unique in its conversation alone."""
+    return {
+        "schema_version": 1,
+        "event_id": f"{conversation}-{sequence}",
+        "timestamp": START + timedelta(days=day, minutes=sequence),
+        "metadata": "{}",
+        "event_type": "message.added",
+        "conversation_id": conversation,
+        "message_id": f"m{sequence}",
+        "sequence": sequence,
+        "role": "user",
+        "user_id": "u1",
+        "content": content,
+    }
+
+
+def write_entities(root: Path, messages: list[Row]) -> str:
+    """Write the `entities` of these messages as EntityExtraction does; return the lake's root."""
+    found = mentions([row["content"] for row in messages], load_extractor()).to_pylist()
+    rows = [{**messages[mention["row"]], **mention} for mention in found]
+    dates = [{name: getattr(row["timestamp"], name) for name in ("year", "month", "day")} for row in rows]
+    dated = [{**row, **at, "extractor": "test"} for row, at in zip(rows, dates, strict=True)]
+    table = pa.Table.from_pylist(dated, schema=ENTITIES.schema)
+    write_deltalake(f"{root}/entities", table, partition_by=list(ENTITIES.partitions))
+    return str(root)
+
+
+def fill(lake: Lake, rows: list[Row]) -> None:
+    """Add rows to the conversations; their Kafka offsets go by their order."""
+    placed = [
+        {**row, "kafka_partition": 0, "kafka_offset": offset, "ingested_at": row["timestamp"]}
+        for offset, row in enumerate(rows)
+    ]
+    found = pa.Table.from_pylist(placed, schema=LAKE_CONVERSATIONS.schema)
+    commit(open_table(lake, "conversations"), write_files(lake, LAKE_CONVERSATIONS, found), "test", len(rows))
+
+
+def written(root: Path | str, table: str) -> list[Row]:
+    """Return the rows of a table that a job wrote."""
+    return DeltaTable(f"{root}/{table}").to_pyarrow_table().to_pylist()  # type: ignore[no-any-return]
