@@ -3,6 +3,10 @@
 Coherence is measured on the documents that the topics were learnt from, as OCTIS does and the published figures are.
 The rows "unseen half" are stricter: topics learnt from every other document and measured on the rest. The rows of SGD
 are conversations, whose words the project chooses itself. `s` is the time of one fit with its top words.
+
+The rows "job" are the topics that TopicModeling wrote from a lake of the same texts, a document of BBC News being a
+conversation of one message, with NMF and with Spark's LDA: here `s` is the whole run, and the job's own choice of words
+(in at least five documents) stands in for the prepared vocabulary. They too are measured on the prepared texts.
 """
 
 import argparse
@@ -10,6 +14,8 @@ import csv
 import gzip
 import json
 import os
+import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -17,18 +23,32 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import lakes
 import numpy as np
-from harness import publish
+from deltalake import DeltaTable
+from harness import START, console, publish
+from pyspark.sql import SparkSession
 from sklearn.decomposition import NMF
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from helix_pipeline.catalog import find
+from helix_pipeline.contracts.events import MessageAdded
+from helix_pipeline.contracts.job_tables.topics import TOPICS
+from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS
 from helix_pipeline.domain.topics.labels import top_words
 from helix_pipeline.domain.topics.model import fit
 from helix_pipeline.domain.topics.quality import TOP, c_v, diversity, npmi
 from helix_pipeline.domain.topics.vocabulary import Vocabulary, document_frequencies, tokens
+from helix_pipeline.local.jars import jar_paths
+from helix_pipeline.services.batch import execute
+from helix_pipeline.settings import load
+from helix_pipeline.spark.job_run import JobRun
+from helix_pipeline.spark.session import create_session
+from helix_pipeline.spark.topics.models import MODELS
 
 DATA = Path(os.environ.get("HELIX_DATA", Path(__file__).parents[2] / "shared" / "data"))
-TOPICS = (10, 20, 30, 40, 50)
+NUMBERS = (10, 20, 30, 40, 50)
+JOB = find("TopicModeling")
 
 Texts = list[list[str]]
 Lists = list[list[str]]
@@ -81,15 +101,63 @@ METHODS: dict[str, Callable[[Texts, int, int], Lists]] = {"helix": ours, "tf-idf
 def measured(name: str, corpus: str, learnt: Texts, judged: Texts, seeds: int) -> dict[str, Any]:
     """Return the mean figures of a method over all numbers of topics and seeds, each run weighing the same."""
     begin = time.perf_counter()
-    runs = [METHODS[name](learnt, topics, seed) for topics in TOPICS for seed in range(seeds)]
-    seconds = (time.perf_counter() - begin) / len(runs)
-    figures = {
+    runs = [METHODS[name](learnt, topics, seed) for topics in NUMBERS for seed in range(seeds)]
+    return figures(name, corpus, runs, judged, (time.perf_counter() - begin) / len(runs))
+
+
+def figures(name: str, corpus: str, runs: list[Lists], judged: Texts, seconds: float) -> dict[str, Any]:
+    """Return the mean figures of some runs' topics, each run weighing the same."""
+    found = {
         "npmi": _mean(npmi(list(chain.from_iterable(runs)), judged), runs),
         "c_v": _mean(c_v(list(chain.from_iterable(runs)), judged), runs),
         "diversity": float(np.mean([diversity(words) for words in runs])),
     }
-    shown = {key: f"{value:.4f}" for key, value in figures.items()}
+    shown = {key: f"{value:.4f}" for key, value in found.items()}
     return {"corpus": corpus, "method": name, "runs": len(runs), **shown, "s": seconds}
+
+
+def news_lake(folder: Path) -> str:
+    """Make a lake of BBC News, each document a conversation of one message; return its root."""
+    with (folder / "news.jsonl").open("w", encoding="utf-8") as file:
+        for number, text in enumerate(bbc()):
+            name = f"bbc-{number}"
+            event = MessageAdded(
+                event_id=name,
+                timestamp=START,
+                conversation_id=name,
+                message_id=name,
+                sequence=0,
+                role="user",
+                content=" ".join(text),
+            )
+            file.write(event.model_dump_json(exclude_none=True) + "\n")
+    return lakes.build(folder / "news", [folder / "news.jsonl"], [LAKE_CONVERSATIONS])
+
+
+def sgd_lake(folder: Path) -> str:
+    """Make a lake of the SGD conversations; return its root."""
+    return lakes.build(folder / "sgd", [DATA / "sgd" / "conversations.jsonl.gz"], [LAKE_CONVERSATIONS])
+
+
+def through_job(spark: SparkSession, root: str, corpus: str, judged: Texts, model: str) -> dict[str, Any]:
+    """Run the job for each number of topics and return the mean figures of what it wrote."""
+    runs, begin = [], time.perf_counter()
+    for number in NUMBERS:
+        with console.status(f"TopicModeling: {corpus}, {model}, {number} topics"):
+            execute(JOB, JobRun(spark, root, root, None, {**JOB.defaults, "model": model, "topics": number}))
+        runs.append(DeltaTable(f"{root}/{TOPICS.name}").to_pyarrow_table()["words"].to_pylist())
+    return figures(f"job, {model}", corpus, runs, judged, (time.perf_counter() - begin) / len(runs))
+
+
+def job_rows(news: Texts, conversations: Texts) -> list[dict[str, Any]]:
+    """Return the rows of the job on both corpora with each model."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    spark = create_session(load(environ={}), ",".join(str(path) for path in jar_paths("spark")))
+    with tempfile.TemporaryDirectory(prefix="helix-topics-") as folder:
+        corpora = (("BBC", news_lake(Path(folder)), news), ("SGD", sgd_lake(Path(folder)), conversations))
+        found = [through_job(spark, root, name, texts, model) for name, root, texts in corpora for model in MODELS]
+    spark.stop()
+    return found
 
 
 def _mean(coherence: np.ndarray, runs: list[Lists]) -> float:
@@ -102,8 +170,8 @@ def published() -> Iterator[dict[str, Any]]:
     with (DATA / "topics" / "published_npmi.csv").open(encoding="utf-8") as lines:
         found = [row for row in csv.DictReader(lines) if row["dataset"] == "BBC News"]
     for row in sorted(found, key=lambda row: -float(row["npmi"])):
-        figures = {"npmi": row["npmi"], "c_v": "", "diversity": row["diversity"]}
-        yield {"corpus": "BBC", "method": f"published {row['model']}", "runs": int(row["runs"]), **figures, "s": ""}
+        known = {"npmi": row["npmi"], "c_v": "", "diversity": row["diversity"]}
+        yield {"corpus": "BBC", "method": f"published {row['model']}", "runs": int(row["runs"]), **known, "s": ""}
 
 
 def main() -> None:
@@ -115,7 +183,7 @@ def main() -> None:
     rows = [measured(name, "BBC", news, news, seeds) for name in METHODS]
     unseen = [measured(name, "BBC, unseen half", *halved(news), seeds) for name in METHODS]
     spoken = [measured(name, "SGD", conversations, conversations, 1) for name in METHODS]
-    publish("topics", [*rows, *published(), *unseen, *spoken])
+    publish("topics", [*rows, *published(), *unseen, *spoken, *job_rows(news, conversations)])
 
 
 if __name__ == "__main__":

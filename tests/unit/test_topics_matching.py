@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helix_pipeline.domain.topics.matching import match, numbers, similarity
+from helix_pipeline.domain.topics.matching import identifiers, match, similarity
 
 SPORT = {"match": 3.0, "goal": 4.0}
 MONEY = {"bank": 1.0, "rate": 1.0}
@@ -48,16 +48,25 @@ def test_matches_are_one_to_one_and_alike_enough(previous, current):
     assert all(alike >= 0.3 for _, _, alike in found)
 
 
-@given(topics, topics)
-def test_numbers_are_never_given_twice(previous, current):
-    given_out = numbers(dict(enumerate(previous, start=7)), current)
-    assert len(set(given_out)) == len(given_out) == len(current)
+lists = st.lists(st.lists(st.sampled_from("abc"), max_size=2), max_size=6)
 
 
-def test_a_topic_keeps_its_number_and_a_new_one_gets_the_next():
-    assert numbers({4: SPORT, 9: MONEY}, [MONEY, FILM, SPORT]) == [9, 10, 4]
+@given(lists, st.sets(st.integers(0, 5)))
+def test_identifiers_are_kept_and_never_given_twice(words, places):
+    kept = {place: f"old-{place}" for place in places if place < len(words)}
+    given_out = identifiers(words, kept, identifiers(words, {}))
+    assert len(set(given_out)) == len(words)
+    assert {place: given_out[place] for place in kept} == kept
+    assert not set(given_out) & set(identifiers(words, {}))
 
 
-def test_the_first_run_counts_from_zero():
-    assert numbers({}, [SPORT, FILM]) == [0, 1]
-    assert numbers({3: SPORT}, []) == []
+def test_an_identifier_is_that_of_the_words():
+    one, other = identifiers([["goal", "match"], ["bank"]], {})
+    assert identifiers([["bank"], ["goal", "match"]], {}) == [other, one]
+    assert len(one) == 12
+
+
+def test_a_topic_that_looks_like_an_earlier_one_but_is_another_gets_an_identifier_of_its_own():
+    [name] = identifiers([["goal"]], {})
+    moved, new = identifiers([["match"], ["goal"]], {0: name}, {name})
+    assert moved == name != new

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from helix_pipeline.domain.topics.model import TopicModel, fit
-from helix_pipeline.domain.topics.selection import Trial, best, trials
+from helix_pipeline.domain.topics.model import TopicModel, fit, without_words
+from helix_pipeline.domain.topics.selection import Trial, best, number_of_topics, trials
 from helix_pipeline.domain.topics.vocabulary import Vocabulary, document_frequencies
 
 THEMES = ("goal match team player coach", "bank rate loan share profit", "film actor scene star movie")
@@ -79,12 +79,27 @@ def test_words_of_no_topic_leave_the_prior():
     assert model.documents(sparse.csr_matrix([[0.0, 1.0]])).tolist() == [[1.0]]
 
 
+def test_documents_with_a_word_of_a_topic_are_known():
+    vocabulary = Vocabulary.choose({"a": 1, "b": 1}, 2, min_documents=1)
+    model = TopicModel(vocabulary, np.array([[1.0, 0.0]]), np.array([1.0]))
+    assert model.knows(vocabulary.weigh(vocabulary.counts([["a", "b"], ["b"], []]))).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("frequencies", [{}, {"a": 1}])
+def test_without_words_a_single_topic_has_all_documents(frequencies):
+    vocabulary = Vocabulary.choose(frequencies, 2, min_documents=1)
+    weighted = vocabulary.weigh(vocabulary.counts([["a"], []]))
+    model = without_words(vocabulary)
+    assert model.documents(weighted).tolist() == [[1.0], [1.0]]
+    assert model.knows(weighted).tolist() == [False, False]
+
+
 def test_no_documents_have_no_topics():
     model, weighted = learnt(planted())
     assert model.documents(weighted[:0]).shape == (0, 3)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 60), max_size=4))
 def test_shares_do_not_depend_on_how_documents_are_batched(cuts):
     model, weighted = learnt(planted())
@@ -145,3 +160,12 @@ def test_numbers_beyond_the_corpus_are_tried_as_its_largest():
     vocabulary = Vocabulary.choose(document_frequencies(texts), 3, min_documents=1, max_share=1)
     assert [len(trial.model.prior) for trial in trials(vocabulary, texts, (2, 50, 60))] == [2, 3]
     assert trials(vocabulary, [], (2,)) == trials(vocabulary, [["zebra"]], (2,)) == []
+
+
+def test_the_number_wanted_is_taken_as_far_as_the_texts_allow():
+    texts = planted(90)
+    vocabulary = Vocabulary.choose(document_frequencies(texts), len(texts), min_documents=1, max_share=0.9)
+    assert number_of_topics(vocabulary, texts, 7) == 7
+    assert number_of_topics(vocabulary, texts, 500) == len(vocabulary.words) == 15
+    assert number_of_topics(vocabulary, texts) == len(best(trials(vocabulary, texts)).words)
+    assert number_of_topics(vocabulary, [["zebra"]]) == number_of_topics(vocabulary, [["zebra"]], 3) == 0

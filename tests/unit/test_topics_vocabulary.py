@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helix_pipeline.domain.topics.vocabulary import Vocabulary, document_frequencies, tokens
+from helix_pipeline.domain.topics.vocabulary import Vocabulary, document_frequencies, document_limits, tokens
 
 texts = st.lists(st.lists(st.sampled_from("abcd"), max_size=6), max_size=6)
 
@@ -57,7 +57,7 @@ def test_counts_are_those_of_a_counter(found):
 def test_weights_by_hand():
     vocabulary = Vocabulary.choose({"a": 1, "b": 2}, 4, min_documents=1)
     weighted = vocabulary.weigh(vocabulary.counts([["a", "b", "b", "x"], ["x"]])).toarray()
-    a, b = log(4), (1 + log(2)) * log(2)
+    a, b = log(5), (1 + log(2)) * log(5 / 2)
     assert weighted == pytest.approx(np.array([[a, b], [0, 0]]) / sqrt(a * a + b * b))
 
 
@@ -66,6 +66,21 @@ def test_weighing_leaves_the_counts_as_they_are():
     counts = vocabulary.counts([["a", "a"]])
     vocabulary.weigh(counts)
     assert counts.toarray().tolist() == [[2]]
+
+
+def test_words_of_all_documents_weigh_something():
+    vocabulary = Vocabulary.choose({"a": 1}, 1, min_documents=1, max_share=1)
+    assert vocabulary.weigh(vocabulary.counts([["a"]])).toarray().tolist() == [[1.0]]
+
+
+def test_words_that_no_text_has_are_left_out():
+    vocabulary = Vocabulary.choose({"a": 1, "b": 2, "c": 3}, 9, min_documents=1).seen_in([["c", "x"], ["a"], []])
+    assert (vocabulary.words, vocabulary.documents.tolist(), vocabulary.total) == (("a", "c"), [1, 3], 9)
+
+
+@pytest.mark.parametrize(("total", "wanted"), [(1, (1, 0.5)), (19, (1, 9.5)), (20, (2, 10)), (1000, (5, 500))])
+def test_a_small_corpus_asks_for_less(total, wanted):
+    assert document_limits(total) == wanted
 
 
 def test_an_empty_corpus_has_an_empty_vocabulary():

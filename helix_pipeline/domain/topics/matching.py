@@ -1,6 +1,8 @@
-"""Which topics of this run are those of the previous run, so that a topic keeps its number from day to day."""
+"""Which topics of this run are those of the previous run, so that a topic keeps its identifier from day to day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +43,20 @@ def match(
     return [(row, column, float(alike[row, column])) for row, column in pairs if enough[row, column] > 0]
 
 
-def numbers(previous: Mapping[int, Weights], current: Sequence[Weights], least: float = MIN_SIMILARITY) -> list[int]:
-    """Return the number of each current topic: that of the previous topic it continues, or else a new one.
+def identifiers(words: Sequence[Sequence[str]], kept: Mapping[int, str], known: Collection[str] = ()) -> list[str]:
+    """Return an identifier for each topic: the one it has `kept` (by place), or a new one made from its words.
 
-    New numbers go up from the largest previous one; pass all topics ever numbered and none is used twice.
+    New ones are 12 hexadecimal digits, and never one of those `known` from earlier runs or given to another topic.
     """
-    known = list(previous)
-    kept = {column: known[row] for row, column, _ in match(list(previous.values()), current, least)}
-    fresh = iter(range(max(known, default=-1) + 1, max(known, default=-1) + 1 + len(current)))
-    return [kept[column] if column in kept else next(fresh) for column in range(len(current))]
+    given = dict(kept)
+    taken = {*known, *kept.values()}
+    for place, topic in enumerate(words):
+        if place not in given:
+            given[place] = next(name for name in _names(topic) if name not in taken)
+            taken.add(given[place])
+    return [given[place] for place in range(len(words))]
+
+
+def _names(words: Sequence[str]) -> Iterator[str]:
+    for attempt in count():
+        yield blake2b("\n".join([*words, str(attempt)]).encode(), digest_size=6).hexdigest()

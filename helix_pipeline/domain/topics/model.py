@@ -29,6 +29,10 @@ class TopicModel:
     words: Floats
     prior: Floats
 
+    def knows(self, weighted: sparse.csr_matrix) -> NDArray[np.bool_]:
+        """Tell which documents (rows of `Vocabulary.weigh`) have a word that any topic has."""
+        return np.asarray((weighted @ self.words.sum(axis=0)) > 0)
+
     def documents(self, weighted: sparse.csr_matrix) -> Floats:
         """Return the topics' shares of each document (rows of `Vocabulary.weigh`): documents x topics, rows sum to 1.
 
@@ -39,6 +43,16 @@ class TopicModel:
         loads = _loads(self.words, weighted)
         mass = loads.sum(axis=1, keepdims=True)
         return np.where(mass > 0, loads / np.where(mass > 0, mass, 1), self.prior)
+
+
+def most_topics(weighted: sparse.csr_matrix) -> int:
+    """Return how many topics documents (rows of `Vocabulary.weigh`) allow: one each, and a word each."""
+    return int(min((weighted.getnnz(axis=1) > 0).sum(), weighted.shape[1]))
+
+
+def without_words(vocabulary: Vocabulary) -> TopicModel:
+    """Return the model of documents without a known word: a single topic that has all of them."""
+    return TopicModel(vocabulary, np.zeros((1, len(vocabulary.words))), np.ones(1))
 
 
 def fit(vocabulary: Vocabulary, weighted: sparse.csr_matrix, topics: int, seed: int = 0) -> TopicModel:
@@ -62,6 +76,8 @@ def fit(vocabulary: Vocabulary, weighted: sparse.csr_matrix, topics: int, seed: 
 
 def _loads(words: Floats, weighted: sparse.csr_matrix) -> Floats:
     """Solve min |x - w·words| over w >= 0 for each row x, in the space of topics (by the Cholesky factor)."""
+    if not words.any():
+        return np.zeros((weighted.shape[0], len(words)))
     gram = words @ words.T
     factor = linalg.cholesky(gram + _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)), lower=True)
     targets = linalg.solve_triangular(factor, (weighted @ words.T).T, lower=True).T

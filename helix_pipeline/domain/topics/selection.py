@@ -7,11 +7,15 @@ import numpy as np
 from scipy import sparse
 
 from helix_pipeline.domain.topics.labels import top_words
-from helix_pipeline.domain.topics.model import TopicModel, fit
+from helix_pipeline.domain.topics.model import TopicModel, fit, most_topics
 from helix_pipeline.domain.topics.quality import diversity, npmi
 from helix_pipeline.domain.topics.vocabulary import Vocabulary
 
 CANDIDATES = (5, 10, 15, 20, 30, 40, 50)
+
+
+TRIAL_TEXTS = 5_000
+"""A number of topics that is best for so many texts is taken for more of the same corpus too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ def trials(
 ) -> list[Trial]:
     """Fit a model to `texts` for each number of topics that they allow; none where no text has a known word."""
     weighted = vocabulary.weigh(vocabulary.counts(texts))
-    most = min(int((weighted.getnnz(axis=1) > 0).sum()), len(vocabulary.words))
+    most = most_topics(weighted)
     numbers = sorted({min(number, most) for number in candidates} - {0})
     return [_trial(fit(vocabulary, weighted, number, seed), texts, weighted) for number in numbers]
 
@@ -48,6 +52,17 @@ def trials(
 def best(found: Sequence[Trial]) -> Trial:
     """Return the trial of the highest quality, of equals the one with fewer topics. Raises ValueError for no trials."""
     return max(found, key=lambda trial: (trial.quality, -len(trial.words)))
+
+
+def number_of_topics(vocabulary: Vocabulary, texts: Sequence[Sequence[str]], wanted: int = 0, seed: int = 0) -> int:
+    """Return the number wanted, or for 0 the best of `CANDIDATES` on the first texts; at most what the texts allow.
+
+    The result is 0 where no text has a known word. The texts should come in an order of chance.
+    """
+    if wanted:
+        return min(wanted, most_topics(vocabulary.weigh(vocabulary.counts(texts))))
+    found = trials(vocabulary, texts[:TRIAL_TEXTS], seed=seed)
+    return len(best(found).words) if found else 0
 
 
 def _trial(model: TopicModel, texts: Sequence[Sequence[str]], weighted: sparse.csr_matrix) -> Trial:

@@ -31,6 +31,14 @@ def tokens(text: str) -> list[str]:
     return [word for word in _WORD.findall(text.lower().replace("\u2019", "'")) if _tells(word)]
 
 
+def document_limits(total: int) -> tuple[int, float]:
+    """Return in how many of `total` documents a word must be at least, and may be at most, to be chosen.
+
+    A small corpus asks for less: one document of fewer than 20, two of fewer than 40, and so on to `MIN_DOCUMENTS`.
+    """
+    return min(MIN_DOCUMENTS, 1 + total // 20), MAX_SHARE * total
+
+
 def document_frequencies(texts: Iterable[Sequence[str]]) -> Counter[str]:
     """Count in how many texts each word occurs. Counters of the parts of a corpus add up to that of the whole."""
     return Counter(chain.from_iterable(map(set, texts)))
@@ -61,6 +69,12 @@ class Vocabulary:
         kept = sorted(sorted(fit, key=lambda word: (-frequencies[word], word))[:max_words])
         return cls(tuple(kept), np.array([frequencies[word] for word in kept], dtype=np.int64), total)
 
+    def seen_in(self, texts: Iterable[Sequence[str]]) -> "Vocabulary":
+        """Return the words that some of the texts have, with their frequencies of the whole corpus."""
+        seen = set(chain.from_iterable(texts))
+        kept = np.array([word in seen for word in self.words], dtype=bool)
+        return Vocabulary(tuple(word for word in self.words if word in seen), self.documents[kept], self.total)
+
     @cached_property
     def places(self) -> dict[str, int]:
         """The column of each word."""
@@ -68,8 +82,11 @@ class Vocabulary:
 
     @property
     def idf(self) -> NDArray[np.float64]:
-        """Inverse document frequency of each word, log(total / documents) (Spärck Jones 1972)."""
-        return np.asarray(np.log(self.total / self.documents), dtype=np.float64)
+        """Inverse document frequency of each word, log((total + 1) / documents) (Spärck Jones 1972).
+
+        The 1 keeps words of all documents from weighing nothing where there are no others.
+        """
+        return np.asarray(np.log((self.total + 1) / self.documents), dtype=np.float64)
 
     def counts(self, texts: Sequence[Sequence[str]]) -> sparse.csr_matrix:
         """Count the known words of each text: a row per text, a column per word."""

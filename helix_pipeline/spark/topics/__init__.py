@@ -1,0 +1,1 @@
+"""Topics over a lake: conversations as documents, and the models that give each document a topic."""
