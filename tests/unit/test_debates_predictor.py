@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from helix_pipeline.domain.debates.analysis import TURNS
 from helix_pipeline.domain.debates.calibration import expected_calibration_error, scores
-from helix_pipeline.domain.debates.features import STYLE, Contests, contests, joined
+from helix_pipeline.domain.debates.features import CONTESTS, STYLE, Contests, as_table, contests, from_table
 from helix_pipeline.domain.debates.predictor import WinnerPredictor, out_of_topic, topic_groups
 
 MODELS = ("weak", "fair", "good", "best")
@@ -186,12 +186,13 @@ def test_the_first_to_speak_is_first_and_a_monologue_is_no_contest():
 
 @settings(max_examples=10)
 @given(st.integers(1, 5))
-def test_batches_join_to_the_whole(cut):
+def test_batches_go_through_tables_and_join_to_the_whole(cut):
     tables = [
         transcript(str(n), ("m", "n"), [f"tax{n} rises", "tax rises", "tax falls", "wages fall"]) for n in range(6)
     ]
     whole = contests(pa.concat_tables(tables))
-    parts = joined([contests(pa.concat_tables(tables[:cut])), contests(pa.concat_tables(tables[cut:]))])
+    halves = [as_table(contests(pa.concat_tables(part))) for part in (tables[:cut], tables[cut:])]
+    parts = from_table(pa.concat_tables(halves))
     assert (parts.debate_id, parts.models) == (whole.debate_id, whole.models)
     np.testing.assert_allclose(parts.style, whole.style)
     for name in ("said", "closed"):
@@ -199,9 +200,10 @@ def test_batches_join_to_the_whole(cut):
             assert (a != b).nnz == 0
 
 
-def test_joining_nothing_is_refused():
-    with pytest.raises(ValueError, match="no contests"):
-        joined([])
+def test_no_contests_are_an_empty_table_and_back():
+    empty = as_table(contests(TURNS.empty_table()))
+    assert empty.equals(CONTESTS.empty_table())
+    assert len(from_table(empty)) == 0
 
 
 def test_scores_by_hand():

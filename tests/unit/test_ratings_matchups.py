@@ -6,15 +6,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helix_pipeline.domain.ratings.matchups import PAIR_SCORES, margin_shares, pair_scores
+from helix_pipeline.domain.ratings.matchups import PAIR_SCORES, margin_shares, pair_scores, pools
 
-SCHEMA = pa.schema([("topic", pa.string()), ("first", pa.string()), ("second", pa.string()), ("share", pa.float64())])
+SCHEMA = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("first", pa.string()),
+        ("second", pa.string()),
+        ("share", pa.float64()),
+        ("ordered", pa.bool_()),
+    ]
+)
 models = st.sampled_from("abcd")
 judgments = st.lists(st.tuples(st.sampled_from("xyz"), models, models, st.integers(0, 8).map(lambda n: n / 8)))
 
 
 def table(rows):
-    return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in rows], SCHEMA)
+    return pa.Table.from_pylist(
+        [{"ordered": True, **dict(zip(SCHEMA.names, row, strict=False))} for row in rows], SCHEMA
+    )
 
 
 def scores(rows):
@@ -44,6 +54,21 @@ def test_both_orders_are_one_observation_and_weigh_the_same():
 
 def test_a_matchup_held_in_one_order_says_which():
     assert scores([("x", "a", "b", 1.0), ("y", "b", "a", 1.0)]) == [("a", "b", -1, 1, 0, 0), ("a", "b", 1, 1, 1, 1)]
+
+
+def test_a_matchup_in_which_nobody_spoke_first_has_no_order():
+    assert scores([("x", "b", "a", 1.0, False), ("y", "a", "b", 1.0, False)]) == [("a", "b", 0, 2, 1, 1)]
+
+
+def test_models_that_no_chain_of_matchups_connects_are_in_different_pools():
+    rows = [("x", "a", "b"), ("x", "c", "d"), ("y", "e", "d"), ("z", "d", "c")]
+    found = pools(pair_scores(table([(*row, 0.5) for row in rows])))
+    assert [set(pool["first"].to_pylist() + pool["second"].to_pylist()) for pool in found] == [
+        {"c", "d", "e"},
+        {"a", "b"},
+    ]
+    assert sum(len(pool) for pool in found) == 4
+    assert pools(PAIR_SCORES.empty_table()) == []
 
 
 def test_topics_add_up():

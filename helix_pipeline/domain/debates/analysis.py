@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from helix_pipeline.contracts.job_tables.debates import PARTICIPANT, REBUTTAL
 from helix_pipeline.domain.debates import wording
 
 TURNS = pa.schema(
@@ -33,47 +34,19 @@ DEBATES = pa.schema(
     [
         pa.field("debate_id", pa.string()),
         pa.field("topic", pa.string()),
-        pa.field("participants", pa.list_(pa.string())),
         pa.field("rounds", pa.int64()),
         pa.field("turns", pa.int64()),
         pa.field("words", pa.int64()),
         pa.field("agreement", pa.float64()),
         pa.field("agreement_first", pa.float64()),
         pa.field("agreement_last", pa.float64()),
+        pa.field("participants", pa.list_(PARTICIPANT)),
+        pa.field("rebuttals", pa.list_(REBUTTAL)),
     ]
 )
 """`agreement` is the mean cosine of the wording of participants within a round, over all rounds, and in the first
-and the last round that have two participants; in [0, 1], null where no round has."""
-
-PARTICIPANTS = pa.schema(
-    [
-        pa.field("debate_id", pa.string()),
-        pa.field("participant", pa.string()),
-        pa.field("position", pa.string()),
-        pa.field("model", pa.string()),
-        pa.field("turns", pa.int64()),
-        pa.field("words", pa.int64()),
-        pa.field("change", pa.float64()),
-        pa.field("drift", pa.float64()),
-        pa.field("towards_others", pa.float64()),
-    ]
-)
-"""`change` is 1 - cosine of the first and the last turn, `drift` the mean of 1 - cosine of consecutive turns, both
-in [0, 1]. `towards_others` is how much nearer the last turn is than the first to what the others said first, in
-[-1, 1]. Null below two turns, or without others."""
-
-REBUTTALS = pa.schema(
-    [
-        pa.field("debate_id", pa.string()),
-        pa.field("participant", pa.string()),
-        pa.field("target", pa.string()),
-        pa.field("replies", pa.int64()),
-        pa.field("named", pa.int64()),
-        pa.field("engagement", pa.float64()),
-    ]
-)
-"""`replies` are the turns for which `target` is whom the turn takes up; `named` those of them that name the target;
-`engagement` is their mean cosine with the target's latest turn, in [0, 1]."""
+and the last round that have two participants; in [0, 1], null where no round has. `participants` are in order of
+speaking."""
 
 _Turn = dict[str, Any]
 _Likeness = NDArray[np.float64]
@@ -81,25 +54,20 @@ _Likeness = NDArray[np.float64]
 
 
 def debates(turns: pa.Table) -> pa.Table:
-    """Return one row of `DEBATES` per debate, in order of `debate_id`."""
-    rows = [_debate(found, alike) for found, alike in _each(turns)]
-    return pa.Table.from_pylist(rows, DEBATES)
-
-
-def participants(turns: pa.Table) -> pa.Table:
-    """Return one row of `PARTICIPANTS` per participant and debate, in order of `debate_id` and of speaking."""
-    rows = [row for found, alike in _each(turns) for row in _participants(found, alike)]
-    return pa.Table.from_pylist(rows, PARTICIPANTS)
-
-
-def rebuttals(turns: pa.Table) -> pa.Table:
-    """Return who rebuts whom as `REBUTTALS`.
+    """Return one row of `DEBATES` per debate, in order of `debate_id`.
 
     A turn takes up one participant who has spoken before: one that it names (by name, position or model), and of
     several the one whose latest turn it is most alike.
     """
-    rows = [row for found, alike in _each(turns) for row in _rebuttals(found, alike)]
-    return pa.Table.from_pylist(rows, REBUTTALS)
+    rows = [
+        {
+            **_debate(found, alike),
+            "participants": list(_participants(found, alike)),
+            "rebuttals": list(_rebuttals(found, alike)),
+        }
+        for found, alike in _each(turns)
+    ]
+    return pa.Table.from_pylist(rows, DEBATES)
 
 
 def _each(turns: pa.Table) -> Iterator[tuple[list[_Turn], _Likeness]]:
@@ -127,7 +95,6 @@ def _debate(turns: list[_Turn], alike: _Likeness) -> dict[str, object]:
     return {
         "debate_id": turns[0]["debate_id"],
         "topic": turns[0]["topic"],
-        "participants": list(_by_participant(turns)),
         "rounds": len({turn["round"] for turn in turns}),
         "turns": len(turns),
         "words": _words(turns),
@@ -157,7 +124,6 @@ def _participants(turns: list[_Turn], alike: _Likeness) -> Iterator[dict[str, ob
         first = turns[places[0]]
         others = [theirs[0] for other, theirs in by_participant.items() if other != name]
         yield {
-            "debate_id": first["debate_id"],
             "participant": name,
             "position": first["position"],
             "model": first["model"],
@@ -194,7 +160,6 @@ def _rebuttals(turns: list[_Turn], alike: _Likeness) -> Iterator[dict[str, objec
     for (name, target), found in replies.items():
         flags, likeness = zip(*found, strict=True)
         yield {
-            "debate_id": turns[0]["debate_id"],
             "participant": name,
             "target": target,
             "replies": len(found),

@@ -1,7 +1,7 @@
 """What of a debate a predictor of its winner sees: models, style and words of the first two participants' turns.
 
-Stateless, so that it runs on any batch of whole debates; `Contests` of several batches are put together again with
-`joined`. Nothing here reads a verdict.
+Stateless, so that it runs on any batch of whole debates; as tables of `CONTESTS` the batches can be put together again.
+Nothing here reads a verdict.
 """
 
 import re
@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from helix_pipeline.domain.debates import wording
@@ -54,6 +55,23 @@ characters per word; ln(1 + words per sentence); distinct words per root of word
 that end a sentence; the mean cosine of a turn with the other's turn before it."""
 
 HASHED = 2**16
+SIDES = ("first", "second")
+
+CONTESTS = pa.schema(
+    [
+        pa.field("debate_id", pa.string()),
+        *(pa.field(f"{side}_model", pa.string()) for side in SIDES),
+        *(pa.field(f"{side}_style", pa.list_(pa.float64())) for side in SIDES),
+        *(
+            pa.field(f"{side}_{text}_{part}", pa.list_(kind))
+            for text in ("said", "closed")
+            for side in SIDES
+            for part, kind in (("words", pa.int32()), ("counts", pa.float64()))
+        ),
+    ]
+)
+"""`Contests` row by row: style as in `STYLE`; for each text the numbers of the hashed words in it, and their counts."""
+
 _WORDS_AND_MARKS = r"(?u)\b\w+\b|[^\w\s]"
 _WORDS = HashingVectorizer(n_features=HASHED, alternate_sign=False, norm=None, token_pattern=_WORDS_AND_MARKS)
 _END = re.compile(r"[.!?]+")
@@ -104,21 +122,43 @@ def contests(turns: pa.Table) -> Contests:
     return Contests([debate for debate, _ in found], models, style, (said[0], said[1]), (closed[0], closed[1]))
 
 
-def joined(parts: Sequence[Contests]) -> Contests:
-    """Put the contests of several batches together, in their order. Raises ValueError for no batch at all."""
-    if not parts:
-        raise ValueError("no contests to join")
-    said, closed = (
-        [vstack([getattr(part, name)[side] for part in parts], format="csr") for side in (0, 1)]
-        for name in ("said", "closed")
-    )
+def as_table(debates: Contests) -> pa.Table:
+    """Return contests as a table of `CONTESTS`, for other processes."""
+    columns = [pa.array(debates.debate_id, pa.string()), *map(pa.array, zip(*debates.models, strict=True))]
+    columns += [_lists(style.ravel(), np.arange(len(style) + 1) * len(STYLE)) for style in debates.style]
+    for counts in (*debates.said, *debates.closed):
+        columns += [_lists(counts.indices, counts.indptr), _lists(counts.data, counts.indptr)]
+    if not len(debates):
+        return CONTESTS.empty_table()
+    return pa.table([pa.array(column).cast(f.type) for column, f in zip(columns, CONTESTS, strict=True)], CONTESTS)
+
+
+def from_table(table: pa.Table) -> Contests:
+    """Return the contests of a table of `CONTESTS`, in its order."""
+    style = [_flat(table[f"{side}_style"]).reshape(len(table), len(STYLE)) for side in SIDES]
+    said, closed = (tuple(_matrix(table, f"{side}_{part}") for side in SIDES) for part in ("said", "closed"))
+    models = [table[f"{side}_model"].to_pylist() for side in SIDES]
     return Contests(
-        [debate for part in parts for debate in part.debate_id],
-        [pair for part in parts for pair in part.models],
-        np.concatenate([part.style for part in parts], axis=1),
+        table["debate_id"].to_pylist(),
+        list(zip(*models, strict=True)),
+        np.array(style),
         (said[0], said[1]),
         (closed[0], closed[1]),
     )
+
+
+def _lists(values: NDArray[Any], starts: NDArray[Any]) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), pa.array(values))
+
+
+def _flat(column: pa.ChunkedArray) -> NDArray[Any]:
+    return np.asarray(pc.list_flatten(column).to_numpy())
+
+
+def _matrix(table: pa.Table, name: str) -> csr_array:
+    words, counts = (_flat(table[f"{name}_{part}"]) for part in ("words", "counts"))
+    starts = np.concatenate([[0], np.cumsum(pc.list_value_length(table[f"{name}_words"]).to_numpy())])
+    return csr_array((counts, words, starts), shape=(len(table), HASHED))
 
 
 _Sides = tuple[list[dict[str, Any]], list[dict[str, Any]]]

@@ -3,8 +3,7 @@
 Judgments are tables with the columns of `JUDGMENTS`; a debate's judgments must be in one table.
 """
 
-from collections import Counter
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from helix_pipeline.contracts.job_tables.debates import DEBATE_POSITIONS
 from helix_pipeline.domain.ratings.intervals import wilson
 
 JUDGMENTS = pa.schema(
@@ -40,20 +40,6 @@ VERDICTS = pa.schema(
 """`margin` is the mean, `margin_spread` the population standard deviation; `disagreement` is the share of pairs of
 judges that differ, in [0, 1], null below two judges. `majority` has more votes than the other participant; `winner`
 has the positive sum of margins, or more votes where margins give none. Null: nobody."""
-
-RECORDS = pa.schema(
-    [
-        pa.field("position", pa.string()),
-        pa.field("model", pa.string()),
-        pa.field("debates", pa.int64()),
-        pa.field("wins", pa.int64()),
-        pa.field("win_rate", pa.float64()),
-        pa.field("low", pa.float64()),
-        pa.field("high", pa.float64()),
-        pa.field("best", pa.bool_()),
-    ]
-)
-"""`low` and `high` are Wilson's 95 % interval; the `best` of a position has the highest `low`."""
 
 
 def verdicts(judgments: pa.Table, first: pa.Array, second: pa.Array) -> pa.Table:
@@ -85,34 +71,37 @@ def verdicts(judgments: pa.Table, first: pa.Array, second: pa.Array) -> pa.Table
     return _decided(summed).sort_by("debate_id")
 
 
-def side_bias(winners: pa.Array) -> dict[str, float | int | str]:
+def side_bias(wins: Mapping[str, int]) -> dict[str, float | int | str]:
     """Return for the position that wins most: its share of decided debates, Wilson's interval and a two-sided p.
 
-    `winners` are the winning positions, null where nobody won. The test is the exact binomial one against 1/2.
-    Without a decided debate the share is 1/2 and p is 1.
+    `wins` are the debates won from each position. The test is the exact binomial one against 1/2. Without a decided
+    debate the share is 1/2 and p is 1.
     """
-    counts = Counter(pc.drop_null(winners).to_pylist())
-    trials = counts.total()
-    position, wins = min(counts.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
-    low, high = map(float, wilson(wins, trials))
-    share = wins / trials if trials else 0.5
-    p = float(binomtest(wins, trials).pvalue) if trials else 1.0
+    trials = sum(wins.values())
+    position, most = min(wins.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+    low, high = map(float, wilson(most, trials))
+    share = most / trials if trials else 0.5
+    p = float(binomtest(most, trials).pvalue) if trials else 1.0
     return {"position": position, "debates": trials, "share": share, "low": low, "high": high, "p": p}
 
 
-def records(position: pa.Array, model: pa.Array, won: pa.Array) -> pa.Table:
-    """Return the record of each model in each position as `RECORDS`, best first within a position.
+def records(counts: pa.Table) -> pa.Table:
+    """Return the record of each model in each position as `DEBATE_POSITIONS`, best first within a position.
 
-    One row per participation; `won` is null where nobody won, which counts as a debate without a win. Participations
-    without a position are left out.
+    `counts` has `position`, `model`, and how many `debates` and `wins` the model had there: a row for each.
     """
-    each = pa.table({"position": position, "model": model, "won": _count(won)}).filter(pc.field("position").is_valid())
-    summed = each.group_by(["position", "model"], use_threads=False).aggregate([("won", "count"), ("won", "sum")])
-    rows = [_record(row["position"], row["model"], row["won_count"], row["won_sum"]) for row in summed.to_pylist()]
-    rows.sort(key=_rank)
-    best = {row["position"]: row["model"] for row in reversed(rows)}
-    marked = [{**row, "best": best[row["position"]] == row["model"]} for row in rows]
-    return pa.Table.from_pylist(marked, RECORDS)
+    low, high = wilson(counts["wins"].to_numpy(), counts["debates"].to_numpy())
+    rate = pc.divide(pc.cast(counts["wins"], pa.float64()), counts["debates"])
+    columns = {name: counts[name] for name in DEBATE_POSITIONS.schema.names[:4]} | {
+        "win_rate": rate,
+        "low": low,
+        "high": high,
+    }
+    order = [("position", "ascending"), ("low", "descending"), ("win_rate", "descending"), ("model", "ascending")]
+    rows = pa.table(columns).sort_by(order)
+    position = rows["position"].to_pylist()
+    best = [not place or position[place - 1] != name for place, name in enumerate(position)]
+    return rows.append_column("best", pa.array(best, pa.bool_())).cast(DEBATE_POSITIONS.schema)
 
 
 def others_majority(judgments: pa.Table, first: pa.Array) -> NDArray[np.float64]:
@@ -129,23 +118,6 @@ def others_majority(judgments: pa.Table, first: pa.Array) -> NDArray[np.float64]
     others = np.bincount(debates, lead, size)[debates] - lead
     voters = np.bincount(debates, decided, size)[debates] - decided
     return np.where(voters > 0, (np.sign(others) + 1) / 2, np.nan)
-
-
-def _rank(row: dict[str, Any]) -> tuple[str, float, float, str]:
-    return row["position"], -row["low"], -row["win_rate"], row["model"]
-
-
-def _record(position: str, model: str, debates: int, wins: int) -> dict[str, Any]:
-    low, high = map(float, wilson(wins, debates))
-    return {
-        "position": position,
-        "model": model,
-        "debates": debates,
-        "wins": wins,
-        "win_rate": wins / debates,
-        "low": low,
-        "high": high,
-    }
 
 
 def _count(flags: pa.Array) -> pa.Array:

@@ -1,12 +1,7 @@
-"""Win rates of models from preferences against a baseline, counted as AlpacaEval counts them.
-
-In two steps, so that Spark can do the first in any number of parts: `preference_sums` of each part, which add up, then
-`win_rates` of the sums.
-"""
+"""Win rates of models from sums of preferences, counted as AlpacaEval counts them."""
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from helix_pipeline.domain.ratings.intervals import wilson
 
@@ -34,28 +29,6 @@ WIN_RATES = pa.schema(
     ]
 )
 """All rates between 0 and 1. `low` and `high` are the Wilson limits of `win_rate`."""
-
-
-def preference_sums(preferences: pa.Table) -> pa.Table:
-    """Add up preferences by model, as a table of `SUMS` ordered by model.
-
-    `preferences` has `model` and `preference`: 0 for the baseline to 1 for the model, 0.5 for a tie, null for none
-    given, which does not count. Raises ValueError for a preference outside [0, 1].
-    """
-    given = preferences.select(["model", "preference"]).filter(pc.is_valid(preferences["preference"]))
-    value = pc.cast(given["preference"], pa.float64())
-    if not pc.all(pc.and_(pc.greater_equal(value, 0), pc.less_equal(value, 1)), min_count=0).as_py():
-        raise ValueError("preferences must lie between 0 and 1")
-    columns = {
-        "model": given["model"],
-        "wins": pc.cast(pc.greater(value, 0.5), pa.int64()),
-        "ties": pc.cast(pc.equal(value, 0.5), pa.int64()),
-        "points": value,
-        "squares": pc.multiply(value, value),
-    }
-    grouped = pa.table(columns).group_by("model", use_threads=False)
-    summed = grouped.aggregate([([], "count_all"), *((name, "sum") for name in SUMS.names[2:])])
-    return summed.rename_columns(["model", *SUMS.names[1:]]).sort_by("model").cast(SUMS)
 
 
 def win_rates(sums: pa.Table, level: float = 0.95) -> pa.Table:

@@ -1,24 +1,35 @@
-"""ProviderPerformance: what each provider's model was asked, how it answered, how fast and at what cost."""
+"""ProviderPerformance: how models answered, how fast and at what cost, and how good they are by debates."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from helix_pipeline.contracts.job_tables.providers import PROVIDER_PERFORMANCE
+from helix_pipeline.contracts.job_tables.providers import MODEL_RATINGS, PROVIDER_PERFORMANCE
 from helix_pipeline.domain.ratings.intervals import wilson
 from helix_pipeline.spark.job_run import JobRun, Result
+from helix_pipeline.spark.ratings import model_ratings, verdicts
 
 ACCURACY = 10_000
 """Of the latency percentiles: a rank is at most 1 / 10,000 off, in bounded memory."""
 
 
 def run(job: JobRun) -> Result:
-    """Return `provider_performance` of the lake's provider calls."""
+    """Return `provider_performance` of the lake's provider calls and `model_ratings` of its debates.
+
+    Rows read are calls and verdicts; a verdict on a debate of which fewer than two sides are in the lake is rejected.
+    """
     found = with_intervals(summed(job.table("provider_calls")).toArrow())
-    rows_in = int(pc.sum(found["requests"]).as_py() or 0)
-    failed = rows_in - int(pc.sum(found["successes"]).as_py() or 0)
-    return Result({"provider_performance": found}, rows_in, metrics={"failed_calls": failed})
+    calls = int(pc.sum(found["requests"]).as_py() or 0)
+    failed = calls - int(pc.sum(found["successes"]).as_py() or 0)
+    given = verdicts(job)
+    unknown = F.count_if(F.col("first_model").isNull()).alias("unknown")
+    counts = given.agg(F.count("*").alias("verdicts"), unknown).first()
+    rows = model_ratings(given) if counts.verdicts else MODEL_RATINGS.schema.empty_table()
+    metrics = {"failed_calls": failed, "verdicts": counts.verdicts}
+    tables = {PROVIDER_PERFORMANCE.name: found, MODEL_RATINGS.name: rows}
+    given.unpersist()
+    return Result(tables, calls + counts.verdicts, rejected=counts.unknown, metrics=metrics)
 
 
 def summed(calls: DataFrame) -> DataFrame:
