@@ -1,0 +1,1 @@
+"""Conversations cut to a budget of tokens: token counts, sentences, what is salient, and the selection."""
