@@ -1,7 +1,7 @@
 """`helix up`, `helix down`, `helix status`: the local servers, and how the streams are doing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +14,13 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from rich.table import Column, Table
 
 from helix_pipeline.local import servers
-from helix_pipeline.local.servers import NAMES, ServerStatus
+from helix_pipeline.local.servers import NAMES, OPTIONAL_NAMES, ServerStatus
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.settings import Settings, load
 
-Names = Annotated[list[str] | None, typer.Argument(help=f"Servers: {', '.join(NAMES)}. Default: all.")]
+_BY_NAME = f"all but those started by name ({', '.join(OPTIONAL_NAMES)})"
+Names = Annotated[list[str] | None, typer.Argument(help=f"Servers: {', '.join(NAMES)}. Default: {_BY_NAME}.")]
+Also = Annotated[list[str] | None, typer.Option("--with", help=f"Start this too: {', '.join(OPTIONAL_NAMES)}.")]
 Config = Annotated[Path | None, typer.Option(help="YAML settings file.")]
 Home = Annotated[Path | None, typer.Option(help="Folder of all data, logs and pid files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead of a table.")]
@@ -39,16 +41,18 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
-def up(names: Names = None, config: Config = None, home: Home = None, as_json: AsJson = False) -> None:
+def up(
+    names: Names = None, also: Also = None, config: Config = None, home: Home = None, as_json: AsJson = False
+) -> None:
     """Start the local servers, wait until each answers, and make topics, tables and constraints."""
-    _show(start(_settings(config, home), names), [], as_json)
+    _show(start(_settings(config, home), names, also or ()), [], as_json)
 
 
-def start(settings: Settings, names: Sequence[str] | None = None) -> list[ServerStatus]:
+def start(settings: Settings, names: Sequence[str] | None = None, also: Sequence[str] = ()) -> list[ServerStatus]:
     """Start servers and make what the streams expect in them, with progress on stderr."""
     columns = SpinnerColumn(), TextColumn("{task.fields[name]:<11}{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        found = servers.up(settings, names, _Lines(progress).tell)
+        found = servers.up(settings, names, _Lines(progress).tell, also)
         task = progress.add_task("making topics, tables and constraints", total=1, name="stores")
         prepare_stores(settings, [server.name for server in found])
         progress.update(task, description="ready", completed=1)
@@ -67,10 +71,15 @@ def status(names: Names = None, config: Config = None, home: Home = None, as_jso
 
 
 def prepare_stores(settings: Settings, names: Sequence[str]) -> None:
-    """Make what the streams expect in the servers `names`: topics, tables, constraints. Repeatable."""
-    from helix_pipeline.stores import bus, graph, warehouse  # drivers that `down` and `status` need not load
+    """Make what is expected in the servers `names`: topics, tables, constraints. Repeatable."""
+    from helix_pipeline.stores import bus, graph, sql, warehouse  # drivers that `down` and `status` need not load
 
-    steps = {"kafka": bus.ensure_topics, "clickhouse": warehouse.migrate, "neo4j": graph.ensure_schema}
+    steps: dict[str, Callable[[Settings], object]] = {
+        "kafka": bus.ensure_topics,
+        "clickhouse": warehouse.migrate,
+        "neo4j": graph.ensure_schema,
+        "trino": sql.refresh_tables,
+    }
     for name in names:
         if name in steps:
             steps[name](settings)

@@ -56,7 +56,11 @@ class ServerProcess:
             return None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], account: Account | None = None) -> None:
-        """Start a detached process that writes to the log; `environment` is added to this process's own."""
+        """Start a detached process that writes to the log; `environment` is added to this process's own.
+
+        What a killed predecessor left running is ended first.
+        """
+        _end(self._left_over())
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         self._rotate_log()
         with self.log_path.open("ab") as log:
@@ -75,12 +79,13 @@ class ServerProcess:
         self._write_record(_Record(child.pid, psutil.Process(child.pid).create_time(), list(command)))
 
     def stop(self, stop_signal: signal.Signals = signal.SIGTERM, timeout_s: float = 20.0) -> bool:
-        """Stop the process: `stop_signal`, up to `timeout_s` seconds, then KILL. False when none ran.
+        """Stop the process: `stop_signal`, up to `timeout_s` seconds, then KILL, and whatever of its session is left.
 
-        Raises ServerError when it survives even that.
+        False when none ran. Raises ServerError when it survives even that.
         """
         process = self.find()
         if process is None:
+            _end(self._left_over())
             self.pid_file.unlink(missing_ok=True)
             return False
         with suppress(psutil.NoSuchProcess):
@@ -91,6 +96,7 @@ class ServerProcess:
                 raise ServerError(
                     f"{self.name} (pid {process.pid}) does not end, even when killed; see {self.log_path}"
                 )
+        _end(self._left_over())
         self.pid_file.unlink(missing_ok=True)
         return True
 
@@ -102,6 +108,16 @@ class ServerProcess:
             trouble = [line for line in said if any(word in line.lower() for word in _TROUBLE)]
             return " | ".join((trouble or said)[-lines:])[:500]
         return "no log"
+
+    def _left_over(self) -> list[psutil.Process]:
+        """Return what still runs in the session of the process that has ended.
+
+        While a session has members, no other process gets its number; another boot's numbers mean nothing.
+        """
+        record = self._read_record()
+        if record is None or psutil.boot_time() > record.create_time or _runs(record.pid):
+            return []
+        return [one for one in psutil.process_iter() if _session(one.pid) == record.pid and one.pid != record.pid]
 
     def _rotate_log(self) -> None:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,6 +143,31 @@ def _is_same(process: psutil.Process, record: _Record) -> bool:
         return process.cmdline() in ([], record.command)  # empty for a moment while a new process begins
     except psutil.AccessDenied:
         return True  # another account's process: its start time has to do
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _end(processes: Sequence[psutil.Process], timeout_s: float = 5.0) -> None:
+    """End processes: TERM, up to `timeout_s` seconds, then KILL."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(processes, timeout_s)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout_s)
 
 
 def _ended(process: psutil.Process, timeout_s: float) -> bool:

@@ -16,7 +16,6 @@ from helix_pipeline.settings import Settings
 Progress = Callable[[str], None]
 """Is told what a server is doing, in a few words."""
 
-START_TIMEOUT_S = 90.0
 _POLL_S = 0.1
 _PROBE_TIMEOUT_S = 20.0
 
@@ -30,6 +29,7 @@ class LocalServer(ABC):
 
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    start_timeout_s: ClassVar[float] = 90.0
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -111,7 +111,7 @@ class LocalServer(ABC):
                 )
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + (_PROBE_TIMEOUT_S if self.external else START_TIMEOUT_S)
+        deadline = time.monotonic() + (_PROBE_TIMEOUT_S if self.external else self.start_timeout_s)
         while True:
             try:
                 self._answer_once()

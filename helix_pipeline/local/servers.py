@@ -1,4 +1,9 @@
-"""Start, stop and ask the servers together: what `helix up`, `down` and `status` do."""
+"""Start, stop and ask the servers together: what `helix up`, `down` and `status` do.
+
+A server of `_KINDS` is always meant where no names are given; one of `_OPTIONAL` is started only by its name
+(`helix up --with NAME`, `helix up NAME`), and from then on, until `helix down`, is meant as well. To add one, write its
+`LocalServer` and put it into `_OPTIONAL`.
+"""
 
 import fcntl
 import time
@@ -13,6 +18,7 @@ from typing import Literal
 import psutil
 
 from helix_pipeline.errors import HelixError, ServerError, UsageError
+from helix_pipeline.local.airflow import AirflowServer
 from helix_pipeline.local.clickhouse import ClickHouseServer
 from helix_pipeline.local.jars import ensure_jars
 from helix_pipeline.local.kafka import KafkaServer
@@ -20,6 +26,7 @@ from helix_pipeline.local.neo4j import Neo4jServer
 from helix_pipeline.local.ports import listener
 from helix_pipeline.local.postgres import PostgresServer
 from helix_pipeline.local.server import LocalServer
+from helix_pipeline.local.trino import TrinoServer
 from helix_pipeline.settings import Settings
 
 State = Literal["running", "stopped", "external", "unreachable", "foreign"]
@@ -31,7 +38,9 @@ Progress = Callable[[str, str], None]
 
 STATUS_TIMEOUT_S = 2.0
 _KINDS: tuple[type[LocalServer], ...] = (KafkaServer, ClickHouseServer, Neo4jServer, PostgresServer)
-NAMES = tuple(kind.name for kind in _KINDS)
+_OPTIONAL: tuple[type[LocalServer], ...] = (AirflowServer, TrinoServer)
+OPTIONAL_NAMES = tuple(kind.name for kind in _OPTIONAL)
+NAMES = (*(kind.name for kind in _KINDS), *OPTIONAL_NAMES)
 _ON_JVM = ("kafka", "neo4j")
 
 
@@ -51,12 +60,17 @@ class ServerStatus:
 
 
 def up(
-    settings: Settings, names: Sequence[str] | None = None, progress: Progress = lambda name, doing: None
+    settings: Settings,
+    names: Sequence[str] | None = None,
+    progress: Progress = lambda name, doing: None,
+    also: Sequence[str] = (),
 ) -> list[ServerStatus]:
-    """Start the servers (all by default) that are neither external nor running; return when each answers.
+    """Start the servers `names` (all but the optional ones by default) and those of `also` that are neither external
+    nor running; return when each answers.
 
     Raises ServerError or ToolchainError in one line per server that could not be started; the others stay up.
     """
+    names = [*(names or (kind.name for kind in _KINDS)), *also]
     servers = _select(settings, names)
     with _exclusive(settings.home):
         for server in servers:
@@ -87,10 +101,16 @@ def status(settings: Settings, names: Sequence[str] | None = None) -> list[Serve
 
 
 def _select(settings: Settings, names: Sequence[str] | None) -> list[LocalServer]:
+    """Return the servers `names`; without names all but the optional ones that nobody has started."""
     unknown = sorted(set(names or ()) - set(NAMES))
     if unknown:
         raise UsageError(f"no server is named {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    return [kind(settings) for kind in _KINDS if not names or kind.name in names]
+    servers = [kind(settings) for kind in (*_KINDS, *_OPTIONAL)]
+    return [server for server in servers if (server.name in names if names else _is_meant(server))]
+
+
+def _is_meant(server: LocalServer) -> bool:
+    return server.name not in OPTIONAL_NAMES or server.external or server.process.pid_file.exists()
 
 
 def _start(server: LocalServer, progress: Progress) -> HelixError | None:

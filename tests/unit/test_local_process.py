@@ -90,6 +90,22 @@ def test_a_process_that_ignores_term_is_killed(process: ServerProcess) -> None:
     assert not found.is_running() or found.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed before"])
+def test_what_a_process_started_ends_with_it(process: ServerProcess, killed: bool) -> None:
+    own_group = "import os, time; os.setpgid(0, 0); print('child', flush=True); time.sleep(60)"
+    process.start(["sh", "-c", f'{sys.executable} -c "{own_group}" & wait'], {})
+    wait_for_log(process, "child")
+    leader = process.find()
+    assert leader is not None
+    (child,) = leader.children()
+    if killed:
+        leader.kill()
+        psutil.wait_procs([leader], timeout=5)
+    process.stop()
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert not process.pid_file.exists()
+
+
 def test_the_environment_reaches_the_process_and_not_its_command_line(process: ServerProcess) -> None:
     process.start(["sh", "-c", "echo secret is $SECRET; sleep 60"], {"SECRET": "s3same"})
     wait_for_log(process, "secret is s3same")
