@@ -7,20 +7,26 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from helix_pipeline.catalog import Job, find
 from helix_pipeline.contracts.job_tables import JOB_RUNS, JOB_TABLES
 from helix_pipeline.errors import HelixError, QualityError
+from helix_pipeline.services.job_report import Report, reporting
+from helix_pipeline.services.quality import failed_check
+from helix_pipeline.settings import load
 from helix_pipeline.spark.job_run import JobRun, Result
 from helix_pipeline.spark.lake_tables import append, prepared, replace
+from helix_pipeline.spark.progress import Progress
+from helix_pipeline.spark.s3 import require_s3a
 from helix_pipeline.spark.session import submitted_session
 from helix_pipeline.telemetry import configure_logs
 
@@ -30,9 +36,8 @@ def submitted(job_type: str) -> int:
     job = find(job_type)
     options = vars(_parser(job).parse_args())
     configure_logs()
-    run_id, place = options.pop("run_id"), (options.pop("input"), options.pop("output"), options.pop("date"))
     try:
-        record = execute(job, JobRun(submitted_session(job.name), *place, options), run_id)
+        record = _reported(job, options, options.pop("run_id"))
     except HelixError as error:
         print(f"{job.name}: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
@@ -40,8 +45,13 @@ def submitted(job_type: str) -> int:
     return 0
 
 
-def execute(job: Job, run: JobRun, run_id: str | None = None) -> dict[str, Any]:
+def execute(
+    job: Job, run: JobRun, run_id: str | None = None, step: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     """Run a job, write its tables, append its record to `job_runs` under the output, and return the record.
+
+    `step` is called when the tables are computed, and when each of them is counted and written: `steps(job)` times
+    at most.
 
     Raises UsageError for an input that is not there, QualityError where one of the job's checks fails (the record
     says `refused`, the tables stay as they were), and what Spark raises.
@@ -50,11 +60,11 @@ def execute(job: Job, run: JobRun, run_id: str | None = None) -> dict[str, Any]:
     started, begin = datetime.now(UTC), time.monotonic()
     result: Result = import_module(job.module).run(run)
     frames = {name: prepared(run, JOB_TABLES[name], rows) for name, rows in result.tables.items()}
-    record |= {"rows_in": result.rows_in, "rows_out": _rows(frames), "rejected": result.rejected, "reason": None}
+    step()
+    record |= {"rows_in": result.rows_in, "rows_out": _rows(frames, step), "rejected": result.rejected, "reason": None}
     problem = failed_check(job, record | result.metrics)
-    metrics = result.metrics if problem else {**result.metrics, **_write(run, frames, result)}
-    for frame in frames.values():
-        frame.unpersist()
+    metrics = result.metrics if problem else {**result.metrics, **_write(run, frames, result, step)}
+    run.spark.catalog.clearCache()
     if problem:
         record |= {"status": "refused", "reason": problem}
     record |= {"started_at": started, "seconds": round(time.monotonic() - begin, 3), "metrics": metrics}
@@ -64,26 +74,45 @@ def execute(job: Job, run: JobRun, run_id: str | None = None) -> dict[str, Any]:
     return {**record, "period": run.period, "started_at": started.isoformat()}
 
 
-def failed_check(job: Job, figures: Mapping[str, Any]) -> str | None:
-    """Return what the first check that fails has to say about a run's figures; None where all hold."""
-    if not figures["rows_in"]:
-        return None
-    known = {**figures, "rejected_share": figures["rejected"] / figures["rows_in"]}
-    for check in job.checks:
-        value = known[check.figure]
-        if not check.holds(value):
-            limit = f"at least {check.at_least}" if check.at_least is not None else f"at most {check.at_most}"
-            return f"{job.type}: {check.figure} is {value:.6g} and must be {limit}"
-    return None
+def steps(job: Job) -> int:
+    """Return the steps of a run: compute, count and write each table, and what comes afterwards."""
+    return 2 + 2 * len(job.writes)
 
 
-def _rows(frames: Mapping[str, DataFrame]) -> int:
-    return sum(frame.count() for frame in frames.values())
+def _reported(job: Job, options: dict[str, Any], run_id: str | None) -> dict[str, Any]:
+    """Run a job from its options, telling how far it is where the run is an accepted job."""
+    with reporting(run_id) as report:
+        place = options.pop("input"), options.pop("output"), options.pop("date")
+        spark = submitted_session(job.name, load())
+        require_s3a(spark, place[0], place[1])
+        with _watched(spark, job, report) as step:
+            record = execute(job, JobRun(spark, *place, options), run_id, step)
+        report.recorded(record)
+    return record
 
 
-def _write(run: JobRun, frames: Mapping[str, DataFrame], result: Result) -> dict[str, float]:
+@contextmanager
+def _watched(spark: SparkSession, job: Job, report: Report) -> Iterator[Callable[[], None]]:
+    """Watch the progress of a run that somebody follows; yield what is to be called after each step."""
+    if not report.heard:
+        yield lambda: None
+        return
+    with Progress(spark, steps(job), report.tell, report.last_tasks) as progress:
+        yield progress.step
+
+
+def _rows(frames: Mapping[str, DataFrame], step: Callable[[], None]) -> int:
+    rows = 0
+    for frame in frames.values():
+        rows += frame.count()
+        step()
+    return rows
+
+
+def _write(run: JobRun, frames: Mapping[str, DataFrame], result: Result, step: Callable[[], None]) -> dict[str, float]:
     for name, frame in frames.items():
         replace(run, JOB_TABLES[name], frame)
+        step()
     return result.afterwards()
 
 

@@ -16,18 +16,14 @@ not published.
 """
 
 import json
-import os
 import secrets
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from hashlib import blake2b
-from importlib.resources import files
 from typing import Self, TypeVar
 from uuid import UUID
 
-import psutil
 import psycopg
 import structlog
 from psycopg import sql
@@ -35,12 +31,12 @@ from psycopg.rows import TupleRow
 
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
+from helix_pipeline.stores import postgres
 from helix_pipeline.stores.kafka_client import DELIVERY_TIMEOUT_S
 
 ID_BYTES = 16
 SETTLE_S = 1.0
 GRACE_S = DELIVERY_TIMEOUT_S + 10.0
-_GATE = 0x48454C495849
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_ROW = b"\0\x01" + ID_BYTES.to_bytes(4, "big")
 _COPY_END = b"\xff\xff"
@@ -108,13 +104,13 @@ def digest(topic_id: str, event_id: str) -> bytes:
 def entered(settings: Settings, ids: Sequence[bytes]) -> set[bytes]:
     """Return those ids that the ledger has; none where there is no ledger yet. Raises StoreError without PostgreSQL."""
     try:
-        with _connect(settings) as connection:
+        with postgres.connect(settings, "ingest") as connection:
             query = "SELECT id FROM ingest_event WHERE id = ANY(%s)"
             rows = connection.execute(query, ([UUID(bytes=id_) for id_ in ids],)).fetchall()
     except psycopg.errors.UndefinedTable:
         return set()
     except psycopg.Error as error:
-        raise _failed(error) from error
+        raise postgres.failed("ledger", error) from error
     return {row[0].bytes for row in rows}
 
 
@@ -124,7 +120,7 @@ class Ledger:
     def __init__(self, settings: Settings, cluster: str) -> None:
         self._cluster = cluster
         self._owner = secrets.randbits(62)
-        self._connection = _connect(settings)
+        self._connection = postgres.connect(settings, "ingest")
         self._run(self._open)
 
     def __enter__(self) -> Self:
@@ -179,24 +175,23 @@ class Ledger:
         try:
             return work()
         except psycopg.Error as error:
-            raise _failed(error) from error
+            raise postgres.failed("ledger", error) from error
 
     def _open(self) -> None:
         """Create the tables, take the owner's lock, and make the session's staging table."""
-        with self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_GATE,))
-            for statement in _migrations():
-                self._connection.execute(statement)
+        postgres.migrate(self._connection)
         self._connection.execute("SELECT pg_advisory_lock(%s)", (self._owner,))
         self._connection.execute("CREATE TEMPORARY TABLE candidate (id uuid) ON COMMIT DELETE ROWS")
 
     def _admit(self, ids: list[bytes], offsets: Offsets) -> Admission:
         """Enter the ids in order, so that two owners cannot wait for each other; hold recovery off meanwhile."""
         with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_GATE,))
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", (postgres.GATE,))
             with cursor.copy("COPY candidate FROM STDIN (FORMAT binary)") as copy:
                 copy.write(b"".join((_COPY_HEADER, *(_COPY_ROW + id_ for id_ in ids), _COPY_END)))
-            row = cursor.execute(_ADMIT, (self._cluster, self._owner, *_this_process(), json.dumps(offsets))).fetchone()
+            row = cursor.execute(
+                _ADMIT, (self._cluster, self._owner, *postgres.this_process(), json.dumps(offsets))
+            ).fetchone()
             chunk, new = (int(row[0]), frozenset(_split(row[1]))) if row else (None, frozenset[bytes]())
             known = set(ids) - new
             return Admission(chunk, new, frozenset(known & self._entered_by_others(cursor) if known else ()))
@@ -228,7 +223,7 @@ class Ledger:
 
     def _release(self, chunk: int, found: set[bytes]) -> Recovery:
         with self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_GATE,))
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (postgres.GATE,))
             query = "DELETE FROM ingest_chunk WHERE chunk = %s RETURNING ids"
             row = self._connection.execute(query, (chunk,)).fetchone()
             if row is None:
@@ -239,45 +234,8 @@ class Ledger:
             return Recovery(1, len(ids) - len(lost), len(lost))
 
 
-def _connect(settings: Settings) -> psycopg.Connection[TupleRow]:
-    timeout = settings.postgres.timeout_s
-    milliseconds = int(timeout * 1000)
-    try:
-        return psycopg.connect(
-            settings.postgres.address,
-            autocommit=True,
-            connect_timeout=max(2, int(timeout)),
-            tcp_user_timeout=milliseconds,
-            options=f"-c statement_timeout={milliseconds} -c client_min_messages=warning",
-            application_name="helix ingest",
-        )
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        hint = "start it with `helix up`, or set DATABASE_URL"
-        raise StoreError(f"PostgreSQL does not answer ({reason}): {hint}") from None
-
-
-def _failed(error: psycopg.Error) -> StoreError:
-    return StoreError(f"ledger: PostgreSQL failed: {' '.join(str(error).split())}")
-
-
-def _migrations() -> list[bytes]:
-    folder = files("helix_pipeline.stores") / "migrations" / "postgres"
-    scripts = sorted(folder.iterdir(), key=lambda script: script.name)
-    return [script.read_bytes() for script in scripts]
-
-
 def _split(ids: bytes) -> list[bytes]:
     return [ids[start : start + ID_BYTES] for start in range(0, len(ids), ID_BYTES)]
-
-
-def _this_process() -> tuple[str, int, float]:
-    return _host(), os.getpid(), psutil.Process().create_time()
-
-
-def _host() -> str:
-    """Return a name under which process ids mean the same: the host and its boot."""
-    return f"{socket.gethostname()}/{int(psutil.boot_time())}"
 
 
 def _is_gone(chunk: _Chunk) -> bool:
@@ -285,15 +243,7 @@ def _is_gone(chunk: _Chunk) -> bool:
 
     Then give what it sent last the time to arrive.
     """
-    if chunk.host != _host() or _is_running(chunk.pid, chunk.started):
+    if chunk.host != postgres.this_host() or postgres.is_running(chunk.pid, chunk.started):
         return False
     time.sleep(SETTLE_S)
     return True
-
-
-def _is_running(pid: int, started: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < 1
-    except psutil.NoSuchProcess:
-        return False

@@ -1,0 +1,47 @@
+"""The application: routes, errors, what stands in front of them, and the supervisor that runs beside them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from helix_pipeline import __version__
+from helix_pipeline.api import datalake, health, spark_jobs
+from helix_pipeline.api.guard import Guard
+from helix_pipeline.api.problems import install
+from helix_pipeline.services.jobs.desk import Desk
+from helix_pipeline.settings import Settings
+
+THREADS = 16
+"""Requests that are worked on at a time, each with a connection to PostgreSQL; the others wait."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; its supervisor runs between start-up and shut-down of the ASGI server."""
+    app = FastAPI(
+        title="Helix Pipeline",
+        version=__version__,
+        description="Batch jobs over the lake, and its archive. Errors are problem details (RFC 9457) with a hint.",
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.desk = Desk(settings)
+    app.state.supervisor = app.state.desk.supervised()
+    for part in (spark_jobs, datalake, health):
+        app.include_router(part.router)
+    install(app)
+    app.add_middleware(Guard, host=settings.api.host)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
+    supervisor = app.state.supervisor
+    await run_in_threadpool(supervisor.__enter__)
+    try:
+        yield
+    finally:
+        await run_in_threadpool(supervisor.__exit__, None, None, None)

@@ -1,0 +1,100 @@
+"""What stands in front of every request: its host and origin, the size of its body, its log line.
+
+The API has no users: it listens on loopback. A page of some web site in a browser of this machine must not reach it,
+neither with a request across origins nor through a name that resolves to loopback.
+"""
+
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from helix_pipeline.api.problems import problem
+
+MAX_BODY = 64 << 10
+"""Bytes; the largest request is a submission with its parameters."""
+
+_FORM = "application/x-www-form-urlencoded"
+_log = structlog.get_logger(__name__)
+
+
+class Guard:
+    """ASGI middleware. `host` is where the API listens: on another than loopback any Host header is taken."""
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._any_host = not _is_loopback(host)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begin, status = time.monotonic(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        refusal = self._refusal(headers)
+        if refusal:
+            await problem(*refusal)(scope, receive, watched)
+        else:
+            await self._app({**scope, "headers": list(_as_json(scope["headers"]))}, _bounded(receive), watched)
+        seconds = round(time.monotonic() - begin, 4)
+        _log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=seconds)
+
+    def _refusal(self, headers: Headers) -> tuple[HTTPStatus, str, str, str] | None:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        if not (self._any_host or _is_loopback(host)):
+            hint = "call it as 127.0.0.1 or localhost"
+            return HTTPStatus.MISDIRECTED_REQUEST, "host", f"this API does not answer as {host[:80]!r}", hint
+        origin = headers.get("origin")
+        if origin and urlsplit(origin).netloc != headers.get("host"):
+            return (
+                HTTPStatus.FORBIDDEN,
+                "origin",
+                f"a page of {origin[:80]!r} may not call this API",
+                "use its own /docs",
+            )
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MAX_BODY:
+            detail = f"the body has more than {MAX_BODY:,} bytes"
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail, "send a smaller one"
+        return None
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Return a receiver that ends a body which goes on past its bound."""
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MAX_BODY:,} bytes")
+        return message
+
+    return bounded
+
+
+def _as_json(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    """Take what `curl -d` sends without a type as the JSON that it is."""
+    for name, value in headers:
+        yield name, b"application/json" if name == b"content-type" and value.decode("latin-1") == _FORM else value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,84 @@
+"""Errors as problem details (RFC 9457): `type`, `title`, `status`, `detail`, and a `hint` of what to do."""
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from helix_pipeline.errors import HelixError, StoreError, UsageError
+from helix_pipeline.services.jobs.desk import FinishedError, KeyReusedError, UnknownJobError
+from helix_pipeline.services.jobs.requests import ParameterError
+from helix_pipeline.services.jobs.roots import OutsideRootsError
+
+MEDIA_TYPE = "application/problem+json"
+_log = structlog.get_logger(__name__)
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do about it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    hint: str
+
+
+_JOBS_HINT = "GET /v1/spark/jobs lists the jobs"
+_KINDS: tuple[tuple[type[HelixError], HTTPStatus, str, str], ...] = (
+    (UnknownJobError, HTTPStatus.NOT_FOUND, "unknown-job", _JOBS_HINT),
+    (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "key-reused", "send a new Idempotency-Key with a new request"),
+    (FinishedError, HTTPStatus.CONFLICT, "wrong-state", "GET …/status shows how the job stands"),
+    (OutsideRootsError, HTTPStatus.FORBIDDEN, "outside-roots", "name a path under a root, or set jobs.allowed_roots"),
+    (ParameterError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-parameter", "GET /v1/spark/job-types lists the parameters"),
+    (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "see /docs, and GET /v1/spark/job-types"),
+    (StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "store-away", "GET /readyz names what is away; try again then"),
+    (HelixError, HTTPStatus.INTERNAL_SERVER_ERROR, "failed", "the log of the API says more"),
+)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem."""
+    app.add_exception_handler(HelixError, _helix_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(status: HTTPStatus, kind: str, detail: str, hint: str) -> JSONResponse:
+    """Return an answer with a problem; `kind` names it in its `type`."""
+    found = Problem(type=f"urn:helix:problem:{kind}", title=status.phrase, status=status, detail=detail, hint=hint)
+    return JSONResponse(found.model_dump(), status_code=status, media_type=MEDIA_TYPE)
+
+
+async def _helix_error(request: Request, error: Exception) -> JSONResponse:
+    for kind, status, name, hint in _KINDS:
+        if isinstance(error, kind):
+            return problem(status, name, str(error), hint)
+    raise error
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    detail = f"{place}: {first['msg']}"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", detail, "see /docs for the fields and examples")
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    answer = problem(status, "http", f"{request.method} {request.url.path}: {error.detail}", "see /docs for the calls")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.error("request failed", path=request.url.path, error=type(error).__name__)
+    hint = "this is a fault of the API: its log has the traceback"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "failed", f"{type(error).__name__} in the API", hint)
