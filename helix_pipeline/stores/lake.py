@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pyarrow as pa
@@ -42,6 +41,10 @@ STATISTICS = (
 
 DISTINCT = ("event_id", "message_id", "content", "metadata", "value", "key")
 """Columns that seldom repeat: a Parquet dictionary would only cost time."""
+
+LOG_RETENTION = "interval 6 hours"
+"""Age at which a checkpoint, one in 100 commits, drops entries of the log. A commit lists them all: a day of a commit a
+second would cost each 0.1 s. It must be longer than any job runs that writes the table."""
 
 _PREFIX = 48
 
@@ -83,8 +86,22 @@ class DataFile:
 
 def open_lake(settings: Settings) -> Lake:
     """Return the lake that the settings name."""
-    root = settings.lake_root
-    return Lake(root, _storage_options(settings) if urlsplit(root).scheme == "s3a" else {})
+    return Lake(settings.lake_root, _storage_options(settings) if settings.lake_on_s3 else {})
+
+
+def table_names(lake: Lake) -> list[str]:
+    """Return the names of all Delta tables under the root, sorted; none where there is no lake yet.
+
+    Raises StoreError where the root cannot be reached.
+    """
+    filesystem, root = lake.filesystem("")
+    try:
+        folders = filesystem.get_file_info(fs.FileSelector(root.rstrip("/"), allow_not_found=True))
+        logs = filesystem.get_file_info([f"{one.path}/_delta_log" for one in folders if not one.is_file])
+    except OSError as error:
+        raise StoreError(f"cannot list the lake {lake.root}: {_plain(error)}") from None
+    found = (log.path.split("/")[-2] for log in logs if log.type == fs.FileType.Directory)
+    return sorted(name for name in found if re.fullmatch(r"\w+", name))
 
 
 def create_tables(lake: Lake, tables: Sequence[LakeTable]) -> None:
@@ -107,6 +124,7 @@ def _create_tables(lake: Lake, tables: Sequence[LakeTable]) -> None:
             schema=_all_nullable(partitioned(table.schema)),
             mode="ignore",
             partition_by=list(PARTITION_COLUMNS),
+            configuration={"delta.logRetentionDuration": LOG_RETENTION},
             storage_options=lake.storage_options,
         )
 
@@ -229,11 +247,10 @@ def _all_nullable(schema: pa.Schema) -> pa.Schema:
 def _storage_options(settings: Settings) -> dict[str, str]:
     s3 = settings.minio
     options = {"AWS_REGION": s3.region, "aws_conditional_put": "etag"}
-    if s3.endpoint:
-        scheme = "https" if s3.use_ssl else "http"
+    if s3.endpoint_url:
         options |= {
-            "AWS_ENDPOINT_URL": f"{scheme}://{s3.endpoint}",
-            "AWS_ALLOW_HTTP": str(not s3.use_ssl).lower(),
+            "AWS_ENDPOINT_URL": s3.endpoint_url,
+            "AWS_ALLOW_HTTP": str(s3.endpoint_url.startswith("http://")).lower(),
         }
     if s3.access_key and s3.secret_key:
         options["AWS_ACCESS_KEY_ID"] = s3.access_key.get_secret_value()

@@ -1,38 +1,38 @@
 """The lake on S3: tables, commits and a stream, on an S3 server of the test's own (moto) that speaks HTTP."""
 
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
 
-import boto3
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from botocore.client import BaseClient
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-from ports import free_ports
-from pydantic import SecretStr
+from object_storage import BUCKET, READY_S, s3_server, with_lake
 
 from helix_pipeline.contracts.events import MessageAdded
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
 from helix_pipeline.contracts.topics import CONVERSATIONS
+from helix_pipeline.services.archive import archive_conversation, archive_day
 from helix_pipeline.services.streaming import run
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores import bus
-from helix_pipeline.stores.lake import Lake, commit, count_rows, create_tables, open_lake, open_table, write_files
+from helix_pipeline.stores.lake import (
+    Lake,
+    commit,
+    count_rows,
+    create_tables,
+    open_lake,
+    open_table,
+    table_names,
+    write_files,
+)
 
 pytestmark = pytest.mark.servers
 
-BUCKET = "helix-test"
-KEY = "test-only"
-READY_S = 30
 WRITERS, BATCHES = 4, 3
 AT = datetime(2026, 6, 1, 23, 50, tzinfo=UTC)
 
@@ -40,50 +40,14 @@ AT = datetime(2026, 6, 1, 23, 50, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, BaseClient]]:
     """An S3 server with an empty bucket: its `host:port` and a client."""
-    address = f"127.0.0.1:{free_ports(1)[0]}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address.partition(":")[2]]
-    log = tmp_path_factory.mktemp("s3") / "moto.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output)
-    try:
-        yield address, client_with_bucket(address, server, log)
-    finally:
-        server.kill()
-        server.wait(10)
-
-
-def client_with_bucket(address: str, server: subprocess.Popen[bytes], log: Path) -> BaseClient:
-    config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://{address}",
-        region_name="us-east-1",
-        aws_access_key_id=KEY,
-        aws_secret_access_key=KEY,
-        config=config,
-    )
-    deadline = time.monotonic() + READY_S
-    while True:
-        try:
-            client.create_bucket(Bucket=BUCKET)
-        except BotoCoreError:
-            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        else:
-            return client
+    with s3_server(tmp_path_factory.mktemp("s3")) as made:
+        yield made
 
 
 @pytest.fixture
 def on_s3(s3: tuple[str, BaseClient]) -> Settings:
     """Settings whose lake is a folder of the test's own in the bucket."""
     return with_lake(Settings(), s3[0])
-
-
-def with_lake(settings: Settings, address: str) -> Settings:
-    keys = {"access_key": SecretStr(KEY), "secret_key": SecretStr(KEY)}
-    place = settings.minio.model_copy(update={"endpoint": address, "use_ssl": False, **keys})
-    lake = settings.lake.model_copy(update={"root": f"s3a://{BUCKET}/{uuid4().hex}/lake"})
-    return settings.model_copy(update={"minio": place, "lake": lake})
 
 
 @pytest.fixture
@@ -164,6 +128,24 @@ def test_tables_are_created_once_and_left_as_they_are(lake):
     commit(open_table(lake, LAKE_CONVERSATIONS.name), write_files(lake, LAKE_CONVERSATIONS, rows(["a"])), "query", 0)
     create_tables(lake, LAKE_TABLES)
     assert count_rows(open_table(lake, LAKE_CONVERSATIONS.name)) == 1
+
+
+def test_tables_are_found_by_name(on_s3, lake):
+    assert table_names(lake) == sorted(table.name for table in LAKE_TABLES)
+    assert table_names(Lake(f"{lake.root}/nowhere", lake.storage_options)) == []
+
+
+def test_conversations_are_archived_beside_the_tables(s3, on_s3, lake):
+    commit(open_table(lake, "conversations"), write_files(lake, LAKE_CONVERSATIONS, rows(["a", "b", "a"])), "query", 0)
+    one = archive_conversation(on_s3, "a")
+    assert (one.path, one.rows) == (
+        f"{lake.root}/archive/conversations/year=2026/month=06/day=01/conversation_a.parquet",
+        2,
+    )
+    body = s3[1].get_object(Bucket=BUCKET, Key=one.path.removeprefix(f"s3a://{BUCKET}/"))["Body"].read()
+    assert pq.read_table(pa.BufferReader(body))["event_id"].to_pylist() == ["e0", "e2"]
+    assert sorted(found.rows for found in archive_day(on_s3, AT.date())) == [1, 2]
+    assert "archive" not in table_names(lake)
 
 
 @pytest.mark.spark
