@@ -10,7 +10,7 @@ DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
 
-.PHONY: help demo test setup lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates lock wheel clean
+.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates lock wheel clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -21,6 +21,9 @@ test: setup lint ## all tests
 	@$(BIN)/pytest
 
 setup: $(VENV)/.installed spark-conf/jars ## install Python packages and jars
+
+airflow: setup ## start the servers and Airflow with the project's DAGs
+	@$(BIN)/helix up --with airflow
 
 lint: $(VENV)/.installed ## ruff, mypy and the layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache

@@ -111,6 +111,13 @@ class S3Settings(Section):
     region: str = "us-east-1"
     use_ssl: bool = True
 
+    @property
+    def endpoint_url(self) -> str | None:
+        """URL of the endpoint; one that is given with a scheme keeps it, whatever `use_ssl` says."""
+        if self.endpoint is None or "://" in self.endpoint:
+            return self.endpoint
+        return f"{'https' if self.use_ssl else 'http'}://{self.endpoint}"
+
 
 class GraphSettings(Section):
     """What goes into the graph. `extractor` is `gazetteer` or `package.module:factory`."""
@@ -153,6 +160,18 @@ class AirflowSettings(Section):
     def address(self) -> str:
         """Base URL of the UI and of the REST API, without a trailing slash."""
         return (self.url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+
+class AlertSettings(Section):
+    """When something of the platform needs a person, and who is told.
+
+    `webhook_url` gets a POST of JSON per alert. The same alert is told again after `repeat_s` seconds at the earliest.
+    """
+
+    webhook_url: SecretStr | None = None
+    repeat_s: float = Field(default=3600, gt=0)
+    stream_lag: int = Field(default=200_000, ge=1)
+    stream_silence_s: float = Field(default=300, gt=0)
 
 
 class TrinoSettings(Section):
@@ -207,11 +226,17 @@ class Settings(Section):
     trino: TrinoSettings = TrinoSettings()
     api: ApiSettings = ApiSettings()
     jobs: JobSettings = JobSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @property
     def lake_root(self) -> str:
         """Root of the Delta tables, without a trailing slash."""
         return (self.lake.root or str(self.home.resolve() / "lake")).rstrip("/")
+
+    @property
+    def lake_on_s3(self) -> bool:
+        """Whether the lake is on object storage."""
+        return urlsplit(self.lake_root).scheme == "s3a"
 
     @property
     def checkpoint_root(self) -> str:
@@ -260,6 +285,7 @@ ENVIRONMENT: dict[str, str] = {
     "HELIX_TRINO_PORT": "trino.port",
     "HELIX_API_PORT": "api.port",
     "HELIX_JOB_BACKEND": "jobs.backend",
+    "HELIX_ALERT_WEBHOOK": "alerts.webhook_url",
 }
 """Environment variable -> dotted key. Of two names for one key, the first that is set wins."""
 

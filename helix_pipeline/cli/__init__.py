@@ -7,7 +7,22 @@ from rich.console import Console
 from rich.markup import escape
 
 from helix_pipeline import __version__
-from helix_pipeline.cli import demo, ingest, jars, quarantine, sample, servers, streams, topics, verify
+from helix_pipeline.cli import (
+    airflow,
+    api,
+    archive,
+    demo,
+    ingest,
+    jars,
+    jobs,
+    quarantine,
+    sample,
+    servers,
+    sql,
+    streams,
+    topics,
+    verify,
+)
 from helix_pipeline.errors import HelixError
 from helix_pipeline.telemetry import configure_logs
 
@@ -19,7 +34,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for part in (jars, servers, topics, sample, ingest, streams, verify, quarantine, demo):
+for part in (
+    jars,
+    servers,
+    topics,
+    sample,
+    ingest,
+    streams,
+    verify,
+    quarantine,
+    sql,
+    demo,
+    api,
+    jobs,
+    archive,
+    airflow,
+):
     part.register(app)
 
 

@@ -1,4 +1,4 @@
-"""`helix demo`: from nothing to conversations in every store, checked, with a table at the end."""
+"""`helix demo`: from nothing to conversations in every store, checked, and what every batch job finds in them."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from helix_pipeline.cli import ingest, servers, streams, verify
@@ -19,6 +20,8 @@ NEXT = """[bold]Next[/bold]
   helix ingest FILE                   your own conversations: JSONL, ChatGPT export, ShareGPT, OpenAI chat
   helix stream                        keep the stores up to date, until Ctrl-C
   helix verify                        compare Kafka, lake, ClickHouse and Neo4j
+  helix up --with airflow --with trino   schedule the jobs; then helix sql "SELECT …" over the lake
+  helix api                           submit and follow jobs over HTTP, or with helix jobs
   helix down                          stop the servers; data stay in {home}
 Graph: http://127.0.0.1:{http} (user {user})   Lake: {lake}"""
 
@@ -33,30 +36,42 @@ def demo(
     config: Annotated[Path | None, typer.Option(help="YAML settings file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Start the servers, publish a corpus, run the streams until they have caught up, and check the stores."""
+    """Start the servers, publish a corpus, stream it into the stores until they agree, and run the batch jobs."""
     settings, console, timings = load(config), Console(stderr=True), Timings()
     java()
     with timings.step("servers"):
-        console.rule("1/4 servers")
+        console.rule("1/5 servers")
         servers.start(settings)
     with timings.step("ingest"):
-        console.rule("2/4 publish to Kafka")
+        console.rule("2/5 publish to Kafka")
         read = ingest.publish(settings, [data or sample_folder(settings)])
     with timings.step("stream"):
-        console.rule("3/4 stream into the stores")
+        console.rule("3/5 stream into the stores")
         streams.run_streams(settings, [], until_caught_up=True)
     with timings.step("verify"):
-        console.rule("4/4 compare the stores")
+        console.rule("4/5 compare the stores")
         report = verify.compare(settings)
+    with timings.step("jobs"):
+        console.rule("5/5 batch jobs over the lake")
+        jobs = _jobs(settings, console)
     result = {
         "ok": report.ok,
         "accepted": read.accepted,
         "duplicates": read.duplicates,
         "rejected": read.rejected,
     }
-    _show({**result, "stores": store_counts(settings), "seconds": timings.seconds}, settings, as_json)
+    stores = store_counts(settings)
+    _show({**result, "stores": stores, "jobs": jobs, "seconds": timings.seconds}, settings, as_json)
     if not report.ok or read.bad_files:
         raise typer.Exit(1)
+
+
+def _jobs(settings: Settings, console: Console) -> list[dict[str, Any]]:
+    from helix_pipeline.services.demo_jobs import run_jobs
+
+    status = console.status("batch jobs")
+    with streams.spark_session(settings, console) as spark, status:
+        return run_jobs(settings, spark, lambda job: status.update(f"{job.type}: {job.summary}"))
 
 
 def _show(result: dict[str, Any], settings: Settings, as_json: bool) -> None:
@@ -66,6 +81,7 @@ def _show(result: dict[str, Any], settings: Settings, as_json: bool) -> None:
         return
     console = Console()
     console.print(_table(result))
+    console.print(_job_table(result["jobs"]))
     seconds = result["seconds"]
     console.print("  ".join(f"{step} {value:.1f} s" for step, value in seconds.items()))
     rate = result["accepted"] / seconds["stream"]
@@ -81,4 +97,12 @@ def _table(result: dict[str, Any]) -> Table:
         for name, rows in counts.items():
             table.add_row(store, name, f"{rows:,}")
         table.add_section()
+    return table
+
+
+def _job_table(jobs: list[dict[str, Any]]) -> Table:
+    table = Table("job", "rows in", "rows out", "seconds", "found", title="What the batch jobs found", show_lines=True)
+    for job in jobs:
+        figures = f"{job['rows_in']:,}", f"{job['rows_out']:,}", f"{job['seconds']:.1f}"
+        table.add_row(job["job"], *figures, escape("\n".join(job["found"]) or "nothing: no data for it"))
     return table

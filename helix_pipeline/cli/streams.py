@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,19 +55,27 @@ def migrate(config: Config = None, as_json: Annotated[bool, typer.Option("--json
 
 def run_streams(settings: Settings, names: list[str], until_caught_up: bool) -> None:
     """Run the queries in this process with a table of their progress on stderr."""
-    from helix_pipeline.local.jars import jar_paths
     from helix_pipeline.services.streaming import run
     from helix_pipeline.spark.queries import select
-    from helix_pipeline.spark.session import create_session
 
     select(names)
     console = Console(stderr=True)
+    live = Live(console=console, refresh_per_second=4, transient=not console.is_terminal)
+    with spark_session(settings, console) as spark, live:
+        run(spark, settings, names, until_caught_up, lambda states: live.update(stream_table(states)))
+
+
+@contextmanager
+def spark_session(settings: Settings, console: Console) -> Iterator[Any]:
+    """Start Spark in this process, with its jars, and stop it at the end."""
+    from helix_pipeline.local.jars import spark_jars
+    from helix_pipeline.spark.session import create_session
+
     with console.status("starting Spark"):
-        jars = settings.spark.jars or ",".join(str(path) for path in jar_paths("spark"))
+        jars = settings.spark.jars or spark_jars(settings.lake_root, settings.checkpoint_root)
         spark = create_session(settings, jars)
     try:
-        with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
-            run(spark, settings, names, until_caught_up, lambda states: live.update(stream_table(states)))
+        yield spark
     finally:
         spark.stop()
 

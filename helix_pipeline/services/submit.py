@@ -21,7 +21,7 @@ def stream(name: str, doc: str | None, queries: tuple[str, ...] = ()) -> int:
     try:
         settings = configuration.load(arguments.config)
         serve_metrics(settings.streams.metrics_port)
-        run(submitted_session(name), settings, queries, arguments.until_caught_up)
+        run(submitted_session(name, settings), settings, queries, arguments.until_caught_up)
     except HelixError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code

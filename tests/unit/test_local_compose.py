@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 import yaml
 
-COMPOSE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docker" / "compose.yaml").read_text())
+from helix_pipeline.local.trino import TrinoServer
+from helix_pipeline.settings import load
+
+DOCKER = Path(__file__).parents[2] / "docker"
+COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 SERVICES = sorted(COMPOSE["services"])
 
 
 def test_the_parts_are_those_of_helix_up_and_object_storage() -> None:
-    assert SERVICES == ["clickhouse", "kafka", "minio", "neo4j", "postgres"]
+    assert SERVICES == ["clickhouse", "kafka", "minio", "neo4j", "postgres", "trino"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -30,9 +34,35 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_data_outlive_the_container(name: str) -> None:
-    volumes = {volume.split(":")[0] for volume in COMPOSE["services"][name]["volumes"]}
+    sources = [volume.split(":/")[0] for volume in COMPOSE["services"][name]["volumes"]]
+    volumes = {source for source in sources if not source.startswith((".", "${"))}
     assert volumes == {name}
     assert volumes <= set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_files_that_are_mounted_are_there_and_cannot_be_written(name: str) -> None:
+    for volume in COMPOSE["services"][name]["volumes"]:
+        if volume.startswith("."):
+            source, _, rest = volume.partition(":")
+            assert (DOCKER / source).is_file()
+            assert rest.endswith(":ro")
+
+
+@pytest.mark.parametrize("catalog", ["lake", "lake_admin"])
+def test_trinos_catalogs_are_those_of_helix_up_with_secrets_from_the_environment(tmp_path: Path, catalog: str) -> None:
+    flags = {"home": tmp_path, "lake.root": "s3a://bucket/lake", "minio.endpoint": "http://minio:9000"}
+    keys = {"minio.access_key": "one", "minio.secret_key": "two"}
+    made = TrinoServer(load(environ={}, flags={**flags, **keys})).catalogs()[catalog]
+    lines = (DOCKER / "trino" / f"{catalog}.properties").read_text().splitlines()
+    written = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    own = {"local.location", "s3.aws-access-key", "s3.aws-secret-key"}
+    assert {key: value for key, value in written.items() if key not in own} == {
+        key: value for key, value in made.items() if key not in own
+    }
+    for key in own - {"local.location"}:
+        assert written[key].startswith("${ENV:")
+        assert str(made[key]).startswith("${ENV:")
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -3,13 +3,16 @@
 The `java` here is a script that does what Ivy does: it puts files where `-retrieve` says, or fails.
 """
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from helix_pipeline.errors import ToolchainError
-from helix_pipeline.local.jars import ensure_jars, jar_paths
+from helix_pipeline.local.jar_steps import compile_scala, unpack
+from helix_pipeline.local.jars import ensure_jars, jar_paths, spark_jars
 
 IVY = """#!/bin/sh
 if [ "$1" = -version ]; then echo 'openjdk version "17.0.1"' >&2; exit 0; fi
@@ -91,3 +94,35 @@ def test_helix_jars_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ensure_jars("spark")
     (tmp_path / "spark" / "a.jar").touch()
     assert ensure_jars("spark") == tmp_path / "spark"
+
+
+def test_paths_on_s3_add_their_jars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELIX_JARS", str(tmp_path))
+    for name in ("spark/a.jar", "spark/b.jar", "spark-s3/c.jar"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    local = f"{tmp_path}/spark/a.jar,{tmp_path}/spark/b.jar"
+    assert spark_jars() == spark_jars("/lake", "file:///lake") == local
+    assert spark_jars("/in", "s3a://bucket/out") == spark_jars("s3://b/x") == f"{local},{tmp_path}/spark-s3/c.jar"
+
+
+def test_of_trinos_archive_the_parts_that_read_the_lake_are_kept(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "trino-server-1.tar.gz", "w:gz") as tar:
+        for name in ("lib/a.jar", "plugin/hive/shared.jar", "bin/launcher"):
+            member = tarfile.TarInfo(f"trino-server-1/{name}")
+            member.size = 3
+            tar.addfile(member, io.BytesIO(b"jar"))
+        link = tarfile.TarInfo("trino-server-1/plugin/delta-lake/shared.jar")
+        link.type, link.linkname = tarfile.LNKTYPE, "trino-server-1/plugin/hive/shared.jar"
+        tar.addfile(link)
+    unpack(tmp_path)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {"lib/a.jar", "plugin/delta-lake/shared.jar"}
+    assert (tmp_path / "plugin" / "delta-lake" / "shared.jar").read_bytes() == b"jar"
+
+
+def test_scala_that_does_not_compile_is_told_in_the_compilers_words(tmp_path: Path) -> None:
+    source = tmp_path / "Broken.scala"
+    source.write_text("class Broken { def x: Int = nothing }")
+    with pytest.raises(ToolchainError, match=r"Broken\.scala could not be compiled: .*not found: value nothing"):
+        compile_scala([source], tmp_path, [])

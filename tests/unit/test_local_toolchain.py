@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from helix_pipeline.errors import ToolchainError
-from helix_pipeline.local.toolchain import java
+from helix_pipeline.local.toolchain import java, trino_java
 
 
 def fake_java(folder: Path, says: str, code: int = 0) -> Path:
@@ -70,3 +70,35 @@ def test_wrong_java_home_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
     with pytest.raises(ToolchainError, match=f"JAVA_HOME={tmp_path}/gone has no bin/java"):
         java()
+
+
+def test_trino_takes_the_java_that_is_named_for_it(
+    path_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_java(path_only, 'openjdk version "26" 2026-03-17')
+    script = fake_java(tmp_path / "jdk" / "bin", 'openjdk version "25.0.1" 2025-10-21')
+    monkeypatch.setenv("TRINO_JAVA_HOME", str(tmp_path / "jdk"))
+    assert trino_java() == str(script)
+
+
+def test_trino_takes_the_newest_java_that_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRINO_JAVA_HOME", raising=False)
+    monkeypatch.setattr("helix_pipeline.local.toolchain.JVM_FOLDER", tmp_path / "jvm")
+    fake_java(tmp_path / "home" / "bin", 'openjdk version "17.0.15" 2025-04-15')
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
+    newest = fake_java(tmp_path / "jvm" / "a" / "bin", 'openjdk version "25" 2025-09-16')
+    fake_java(tmp_path / "jvm" / "b" / "bin", 'openjdk version "24" 2025-03-18')
+    assert trino_java() == str(newest)
+
+
+def test_java_that_is_too_old_for_trino_is_told_with_what_is_there(
+    path_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRINO_JAVA_HOME", raising=False)
+    monkeypatch.setattr("helix_pipeline.local.toolchain.JVM_FOLDER", tmp_path / "jvm")
+    with pytest.raises(ToolchainError, match=r"Trino needs Java 24 or newer: .* has none; .*TRINO_JAVA_HOME"):
+        trino_java()
+    fake_java(tmp_path / "jdk" / "bin", 'openjdk version "17.0.15" 2025-04-15')
+    monkeypatch.setenv("TRINO_JAVA_HOME", str(tmp_path / "jdk"))
+    with pytest.raises(ToolchainError, match=rf"newer: TRINO_JAVA_HOME={tmp_path}/jdk has 17; install"):
+        trino_java()
