@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import SecretStr
@@ -9,23 +10,35 @@ from pydantic import SecretStr
 from helix_pipeline.settings import ENVIRONMENT, Settings
 
 
-def export(settings: Settings, path: Path) -> dict[str, str]:
-    """Write the settings to a file that only its owner may read; return the variables that make them another's.
-
-    Variables that this process has itself, and that say something else, are set to what the settings say.
-    """
+def write(settings: Settings, path: Path) -> None:
+    """Write the settings without their secrets to a file that only its owner may read."""
     document = settings.model_dump(mode="json") | {"home": str(settings.home.resolve())}
-    variables = {"HELIX_CONFIG": str(path.resolve())}
-    for variable, key in ENVIRONMENT.items():
+    for key in ENVIRONMENT.values():
         group, _, name = key.rpartition(".")
-        value = getattr(getattr(settings, group), name) if group else settings.home.resolve()
-        if isinstance(value, SecretStr):
+        if isinstance(_value(settings, key), SecretStr):
             document[group].pop(name, None)
-            variables[variable] = value.get_secret_value()
-        elif variable in os.environ:
-            variables[variable] = "" if value is None else str(value)
     draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     draft.write_text(yaml.safe_dump({"bigdata": document}), encoding="utf-8")
     draft.replace(path)
-    return variables
+
+
+def variables(settings: Settings, path: Path) -> dict[str, str]:
+    """Return the environment that makes the settings, written to `path`, those of another process.
+
+    Variables that this process has itself are set to what the settings say.
+    """
+    found = {"HELIX_CONFIG": str(path.resolve())}
+    for variable, key in ENVIRONMENT.items():
+        value = _value(settings, key)
+        if isinstance(value, SecretStr):
+            found[variable] = value.get_secret_value()
+        elif variable in os.environ:
+            found[variable] = "" if value is None else str(value)
+    return found
+
+
+def _value(settings: Settings, key: str) -> Any:
+    group, _, name = key.rpartition(".")
+    return getattr(getattr(settings, group), name) if group else settings.home.resolve()

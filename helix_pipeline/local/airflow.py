@@ -1,7 +1,7 @@
 """Airflow with the project's DAGs, on loopback: what it is configured with, its secrets, and when it is ready.
 
-Its state is SQLite under `<home>/airflow`: the driver for PostgreSQL that Airflow wants would be one more package, and
-two tasks at a time do not need it. In production Airflow is your own (`AIRFLOW_URL`).
+Its state is the database `airflow` of our PostgreSQL: on SQLite its parts wait for each other's locks until requests
+time out. In production Airflow is your own (`AIRFLOW_URL`).
 """
 
 import importlib.util
@@ -12,26 +12,24 @@ import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
-import yaml
-from pydantic import SecretStr
 
+from helix_pipeline import settings_export
 from helix_pipeline.errors import ServerError, ToolchainError
 from helix_pipeline.local.server import LocalServer, NotReadyError, Progress
 from helix_pipeline.local.toolchain import java
-from helix_pipeline.settings import ENVIRONMENT, Settings
+from helix_pipeline.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
+DATABASE = "airflow"
 PARALLELISM = 3
 SPARK_POOL = {"name": "spark", "slots": 2, "description": "spark-submit runs at a time", "include_deferred": False}
 """Of the tasks that run at a time, how many may be Spark: 2 GB of driver each."""
 
 _PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 _SECRET_BYTES = 48
-_LOCK_TIMEOUT_S = 60
-"""How long a part waits while another one writes to SQLite: the default of 5 s is too short for a busy machine."""
 
 
 class AirflowServer(LocalServer):
@@ -39,6 +37,7 @@ class AirflowServer(LocalServer):
 
     name = "airflow"
     start_timeout_s = 240.0
+    needs = ("postgres",)
 
     @property
     def external(self) -> bool:
@@ -90,7 +89,7 @@ class AirflowServer(LocalServer):
         if not (PROJECT / "dags").is_dir():
             raise ToolchainError(f"airflow: no DAGs in {PROJECT / 'dags'}: run in a checkout of the project")
         self.folder.chmod(0o700)
-        _write_private(self._settings_file, yaml.safe_dump({"bigdata": _without_secrets(self.settings, self.home)}))
+        settings_export.write(self.settings, self._settings_file)
         if not self._secrets_file.exists():
             _write_private(self._secrets_file, json.dumps(_new_secrets()))
         known = password(self.settings) or secrets.token_urlsafe(16)
@@ -109,12 +108,14 @@ class AirflowServer(LocalServer):
             raise ServerError(f"airflow was never started in {self.home}: run `helix up airflow`")
         java_home = str(Path(java()).resolve().parents[1])
         programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        tasks = {"PATH": programs, "JAVA_HOME": java_home, "HELIX_CONFIG": str(self._settings_file)}
-        return {**tasks, "HELIX_HOME": str(self.home), **_secret_variables(self.settings), **self._configuration()}
+        tasks = {"PATH": programs, "JAVA_HOME": java_home}
+        return {**tasks, **settings_export.variables(self.settings, self._settings_file), **self._configuration()}
 
     def _configuration(self) -> dict[str, str]:
         airflow = self.settings.airflow
         kept = json.loads(self._secrets_file.read_text(encoding="utf-8"))
+        place = urlsplit(self.settings.postgres.address)
+        database = place._replace(scheme="postgresql+psycopg", path=f"/{DATABASE}").geturl()
         spark = {"conn_type": "spark", "host": self.settings.spark.master, "extra": {"deploy-mode": "client"}}
         return {
             "AIRFLOW_HOME": str(self.folder),
@@ -132,7 +133,8 @@ class AirflowServer(LocalServer):
             ),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{airflow.username}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(self.settings)),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder / 'airflow.db'}?timeout={_LOCK_TIMEOUT_S}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(airflow.port),
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{airflow.port}",
@@ -191,23 +193,3 @@ def _write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     draft.replace(path)
-
-
-def _without_secrets(settings: Settings, home: Path) -> dict[str, Any]:
-    """Return the settings as a settings file has them; secrets travel in the environment alone."""
-    tree = settings.model_dump(mode="json") | {"home": str(home)}
-    for variable in ENVIRONMENT.values():
-        group, _, key = variable.rpartition(".")
-        if group and isinstance(getattr(getattr(settings, group), key), SecretStr):
-            del tree[group][key]
-    return tree
-
-
-def _secret_variables(settings: Settings) -> dict[str, str]:
-    found = {}
-    for variable, key in ENVIRONMENT.items():
-        group, _, name = key.rpartition(".")
-        value = getattr(getattr(settings, group), name) if group else None
-        if isinstance(value, SecretStr):
-            found[variable] = value.get_secret_value()
-    return found

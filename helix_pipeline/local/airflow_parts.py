@@ -13,6 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 _API_SERVER = "api-server"
 _OTHERS = {"scheduler": ("--skip-serve-logs",), "dag-processor": (), "triggerer": ("--skip-serve-logs",)}
@@ -28,6 +34,7 @@ def main() -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, frame: stopping.set())
+    _make_database(urlsplit(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]))
     subprocess.run(_airflow("db", "migrate"), check=True, timeout=_MIGRATION_TIMEOUT_S)
     parts = {_API_SERVER: subprocess.Popen(_airflow(_API_SERVER))}
     try:
@@ -38,6 +45,19 @@ def main() -> int:
     finally:
         _stop(parts)
     return 0 if stopping.is_set() else 1
+
+
+def _make_database(place: SplitResult) -> None:
+    """Make Airflow's database where it is missing; PostgreSQL may still be starting."""
+    name = place.path.removeprefix("/")
+    with _connect(place._replace(scheme="postgresql", path="/postgres").geturl()) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+@retry(retry=retry_if_exception_type(psycopg.OperationalError), wait=wait_fixed(0.5), stop=stop_after_delay(60))
+def _connect(url: str) -> psycopg.Connection[TupleRow]:
+    return psycopg.connect(url, autocommit=True, connect_timeout=5)
 
 
 def _airflow(*arguments: str) -> list[str]:

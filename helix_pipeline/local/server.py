@@ -30,6 +30,8 @@ class LocalServer(ABC):
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     start_timeout_s: ClassVar[float] = 90.0
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Servers that are started with it."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -65,12 +65,14 @@ def up(
     progress: Progress = lambda name, doing: None,
     also: Sequence[str] = (),
 ) -> list[ServerStatus]:
-    """Start the servers `names` (all but the optional ones by default) and those of `also` that are neither external
-    nor running; return when each answers.
+    """Start the servers `names` (all but the optional ones by default), those of `also`, and what these need.
+
+    Those that are external or running are left alone. Returns when each answers.
 
     Raises ServerError or ToolchainError in one line per server that could not be started; the others stay up.
     """
     names = [*(names or (kind.name for kind in _KINDS)), *also]
+    names += [needed for server in _select(settings, names) for needed in server.needs]
     servers = _select(settings, names)
     with _exclusive(settings.home):
         for server in servers:

@@ -20,17 +20,17 @@ _FOUND: dict[str, str] = {
         SELECT a_name || ' + ' || b_name || ' ' || round(npmi, 2) FROM relationships
         ORDER BY npmi DESC, a_id, b_id LIMIT 5""",
     "TopicModeling": """
-        SELECT label || ' ' || round(100 * share) || ' %' FROM topics
+        SELECT label || ' ' || round(100 * share)::int || ' %' FROM topics
         ORDER BY documents DESC, topic LIMIT 4""",
     "ProviderPerformance": """
-        SELECT model || ' rated ' || round(rating) || coalesce(' (won ' || round(100 * win_rate) || ' %)', '')
+        SELECT model || ' rated ' || round(rating)::int || coalesce(' (won ' || round(100 * win_rate)::int || ' %)', '')
         FROM model_ratings WHERE position IS NULL AND rating IS NOT NULL ORDER BY rating DESC, model LIMIT 3""",
     "DebateAnalysis": """
         SELECT 'best ' || position || ': ' || model || ' (won ' || wins || ' of ' || debates || ')'
         FROM debate_positions WHERE best ORDER BY position LIMIT 4""",
     "ContextCompression": """
-        SELECT count(*) || ' long conversations, to ' || round(100 * avg(ratio)) || ' % of ' || sum(original_tokens)
-        || ' tokens' FROM compressed_contexts HAVING count(*) > 0""",
+        SELECT count(*) || ' long conversations, to ' || round(100 * avg(ratio))::int || ' % of '
+        || sum(original_tokens) || ' tokens' FROM compressed_contexts HAVING count(*) > 0""",
     "LakeMaintenance": """
         SELECT sum(files_before) || ' files are now ' || sum(files_after) || ', ' || sum(rows_after) || ' rows'
         FROM lake_files""",

@@ -23,10 +23,14 @@ class Partition:
 
 @dataclass(frozen=True)
 class TableFiles:
-    """A version of a table: its partitions, and the number and bytes of the files in its `_delta_log`."""
+    """A version of a table: its partitions, and the number and bytes of the files in its `_delta_log`.
+
+    `stored_files` are all data files that lie in its folder, live ones and others.
+    """
 
     version: int
     partitions: tuple[Partition, ...]
+    stored_files: int
     log_files: int
     log_bytes: int
 
@@ -60,7 +64,7 @@ def table_files(spark: SparkSession, path: str) -> TableFiles:
         Partition({name: row[name] for name in columns}, row["_files"], row["_bytes"] or 0, row["_rows"] or 0)
         for row in found.collect()
     )
-    return TableFiles(snapshot.version(), partitions, *_log_size(spark, path))
+    return TableFiles(snapshot.version(), partitions, *_stored(spark, path))
 
 
 def newest_version(spark: SparkSession, path: str) -> int:
@@ -77,11 +81,13 @@ def _snapshot(log: Any, spark: SparkSession) -> Any:
     return log.update(False, none, none)
 
 
-def _log_size(spark: SparkSession, path: str) -> tuple[int, int]:
-    folder = _jvm(spark).org.apache.hadoop.fs.Path(f"{path}/_delta_log")
+def _stored(spark: SparkSession, path: str) -> tuple[int, int, int]:
+    """Return the number of data files in a table's folder, and the number and bytes of the files in its log."""
+    folder = _jvm(spark).org.apache.hadoop.fs.Path(path)
     files = folder.getFileSystem(spark._jsc.hadoopConfiguration())
-    found = files.getContentSummary(folder)
-    return int(found.getFileCount()), int(found.getLength())
+    log = files.getContentSummary(_jvm(spark).org.apache.hadoop.fs.Path(f"{path}/_delta_log"))
+    logged = int(log.getFileCount())
+    return int(files.getContentSummary(folder).getFileCount()) - logged, logged, int(log.getLength())
 
 
 def _none(spark: SparkSession) -> Any:

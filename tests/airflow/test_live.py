@@ -30,12 +30,15 @@ SUBMIT = "/api/v2/dags/spark_job/dagRuns"
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, lake_root: str) -> Iterator[Settings]:
     home = tmp_path_factory.mktemp("live")
-    made = load(environ={}, flags={"home": home, "airflow.port": free_ports(1)[0], "lake.root": lake_root})
+    home.parent.parent.chmod(0o755)
+    airflow, postgres = free_ports(2)
+    flags = {"home": home, "airflow.port": airflow, "postgres.port": postgres, "lake.root": lake_root}
+    made = load(environ={}, flags=flags)
     try:
         servers.up(made, ["airflow"])
         yield made
     finally:
-        servers.down(made, ["airflow"])
+        servers.down(made)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from helix_pipeline.settings import Settings
-from helix_pipeline.settings_export import export
+from helix_pipeline.settings_export import variables, write
 
 FINISHED = ("succeeded", "failed", "cancelled")
 
@@ -29,7 +29,8 @@ class Api:
     def start(self) -> None:
         folder = self.settings.home / "api"
         folder.mkdir(exist_ok=True)
-        environment = {**os.environ, **export(self.settings, folder / "settings.yaml")}
+        write(self.settings, folder / "settings.yaml")
+        environment = {**os.environ, **variables(self.settings, folder / "settings.yaml")}
         with (folder / "log").open("ab") as log:
             command = [sys.executable, "-m", "helix_pipeline.cli", "api"]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import psutil
 
+from helix_pipeline import settings_export
 from helix_pipeline.catalog import find
 from helix_pipeline.errors import StoreError
 from helix_pipeline.services.jobs.backend import RefusedError, State
 from helix_pipeline.services.jobs.log_tail import last_words, tail
 from helix_pipeline.settings import Settings
-from helix_pipeline.settings_export import export
 from helix_pipeline.stores.jobs import Jobs, StoredJob
 from helix_pipeline.stores.postgres import is_running, this_host
 
@@ -52,7 +52,8 @@ class LocalBackend:
         """Start the process and store its id."""
         folder = self._folder(job)
         folder.mkdir(parents=True, exist_ok=True)
-        variables = export(self._settings, folder / "settings.yaml")
+        settings_export.write(self._settings, folder / "settings.yaml")
+        variables = settings_export.variables(self._settings, folder / "settings.yaml")
         with (folder / "log").open("ab") as log:
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _SHELL, "helix-job", str(folder / "exit"), *self._command(job)],
