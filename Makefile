@@ -10,7 +10,7 @@ DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
 
-.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates lock wheel clean
+.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch lock wheel clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -48,6 +48,9 @@ bench-topics: setup ## coherence and diversity of topics beside published models
 
 bench-debates: setup ## accuracy and log-loss of the predictor of a debate's winner, on topics held out
 	@$(BIN)/python bench/debates.py
+
+bench-batch: setup ## each batch job on SGD: events per second, memory, growth, beside one plain process
+	@$(BIN)/python bench/batch.py
 
 lock: ## write requirements.lock anew (needs uv)
 	@echo "pyspark-client ; sys_platform == 'never'" > .override.txt
