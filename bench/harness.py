@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -95,7 +96,7 @@ def publish(name: str, rows: list[dict[str, Any]], **extra: Any) -> None:
         table.add_row(
             *(f"{v:,.2f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v) for v in row.values())
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
     RESULTS.mkdir(exist_ok=True)
     result = {
         "name": name,

@@ -8,17 +8,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from botocore.client import BaseClient
 from cluster import ROOT, SPARK
 from deltalake import DeltaTable, write_deltalake
-from object_storage import BUCKET, environment, s3_server, with_lake
+from object_storage import BUCKET, environment
 
 from helix_pipeline.contracts.tables import LAKE_PROVIDER_CALLS, LAKE_TABLES
 from helix_pipeline.local.jars import spark_jars
@@ -30,17 +28,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.spark]
 JOB_S = 240
 COMMITS = 6
 PAUSE_S = 0.5
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, BaseClient]]:
-    with s3_server(tmp_path_factory.mktemp("s3")) as made:
-        yield made
-
-
-@pytest.fixture
-def on_s3(s3: tuple[str, BaseClient]) -> Settings:
-    return with_lake(Settings(), s3[0])
 
 
 @pytest.fixture

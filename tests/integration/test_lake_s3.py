@@ -1,6 +1,5 @@
 """The lake on S3: tables, commits and a stream, on an S3 server of the test's own (moto) that speaks HTTP."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.client import BaseClient
-from object_storage import BUCKET, READY_S, s3_server, with_lake
+from object_storage import BUCKET, READY_S, with_lake
 
 from helix_pipeline.contracts.events import MessageAdded
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
@@ -35,19 +34,6 @@ pytestmark = pytest.mark.servers
 
 WRITERS, BATCHES = 4, 3
 AT = datetime(2026, 6, 1, 23, 50, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, BaseClient]]:
-    """An S3 server with an empty bucket: its `host:port` and a client."""
-    with s3_server(tmp_path_factory.mktemp("s3")) as made:
-        yield made
-
-
-@pytest.fixture
-def on_s3(s3: tuple[str, BaseClient]) -> Settings:
-    """Settings whose lake is a folder of the test's own in the bucket."""
-    return with_lake(Settings(), s3[0])
 
 
 @pytest.fixture
