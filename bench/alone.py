@@ -19,7 +19,7 @@ def _read(root: str, table: str, *columns: str) -> pd.DataFrame:
 
 def entities(root: str) -> object:
     """Extract the entities of every message in one loop."""
-    return mentions(_read(root, "conversations", "content")["content"].tolist(), load_extractor())
+    return mentions(_read(root, "conversations", "content")["content"].dropna().tolist(), load_extractor())
 
 
 def relationships(root: str) -> object:
@@ -31,7 +31,7 @@ def relationships(root: str) -> object:
 
 def topics(root: str) -> object:
     """TF-IDF and NMF of scikit-learn over all conversations."""
-    said = _read(root, "conversations", "conversation_id", "sequence", "content").sort_values("sequence")
+    said = _read(root, "conversations", "conversation_id", "sequence", "content").dropna().sort_values("sequence")
     texts = said.groupby("conversation_id")["content"].agg(" ".join)
     weights = TfidfVectorizer(stop_words="english", min_df=5, max_df=0.5).fit_transform(texts)
     return NMF(TOPICS, init="nndsvd", random_state=0).fit_transform(weights)

@@ -2,7 +2,8 @@
 
 One session runs every job at 10, 30 and 100 % of the conversations, after one run on the smallest lake that warms the
 JVM up; the session's start is measured apart. Jobs over debates and provider calls get as many events from the bundled
-corpus. `alone` is the same work in one plain process, without Spark and without writing: the extractor in a loop,
+corpus; with `--corpus N` its conversations take the place of SGD's too, which name few technologies. ContextCompression
+has a budget that most conversations of SGD exceed. `alone` is the same work in one plain process, without Spark and without writing: the extractor in a loop,
 scikit-learn for topics, pandas for aggregates and pairs.
 """
 
@@ -15,10 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from harness import console, publish
 from pyspark.sql import SparkSession
 
 from helix_pipeline.catalog import JOBS, Job
+from helix_pipeline.contracts.events import Event
 from helix_pipeline.contracts.tables import EVENT_TABLES
 from helix_pipeline.domain.sample.corpus import generate
 from helix_pipeline.local.jars import jar_paths
@@ -43,6 +45,8 @@ DATA = Path(os.environ.get("HELIX_DATA", Path(__file__).parents[2] / "shared" / 
 SHARES = (0.1, 0.3, 1.0)
 POLL_S = 0.2
 MESSAGES_PER_DEBATE = 40
+OPTIONS: dict[str, dict[str, int | float | str]] = {"ContextCompression": {"budget": 150}}
+"""Parameters of jobs other than their defaults."""
 
 
 @dataclass
@@ -54,19 +58,37 @@ class Peak:
     python: float = 0
 
 
-def lake_of(folder: Path, share: float) -> str:
+def lake_of(folder: Path, share: float, corpus: int) -> str:
     """Make a lake of a share of the conversations, and of as many debates' and calls' events."""
     source = folder / "in"
     source.mkdir(parents=True)
+    messages = _write(source / "conversations.jsonl", _corpus(round(corpus * share)) if corpus else _sgd(share))
+    others = generate(conversations=0, debates=messages // MESSAGES_PER_DEBATE, provider_calls=messages)
+    _write(source / "events.jsonl", map(_line, others))
+    return lakes.build(folder / "lake", [source])
+
+
+def _sgd(share: float) -> Iterator[str]:
     with gzip.open(DATA / "sgd" / "conversations.jsonl.gz", "rt", encoding="utf-8") as lines:
         conversations = [list(group) for _, group in groupby(lines, lambda line: json.loads(line)["conversation_id"])]
-    kept = conversations[: round(len(conversations) * share)]
-    (source / "conversations.jsonl").write_text("".join(line for group in kept for line in group), encoding="utf-8")
-    messages = sum(map(len, kept))
-    events = generate(conversations=0, debates=messages // MESSAGES_PER_DEBATE, provider_calls=messages)
-    with (source / "events.jsonl").open("w", encoding="utf-8") as file:
-        file.writelines(event.model_dump_json(exclude_none=True) + "\n" for event in events)
-    return lakes.build(folder / "lake", [source])
+    yield from chain.from_iterable(conversations[: round(len(conversations) * share)])
+
+
+def _corpus(conversations: int) -> Iterator[str]:
+    return map(_line, generate(conversations=conversations, debates=0, provider_calls=0))
+
+
+def _line(event: Event) -> str:
+    return event.model_dump_json(exclude_none=True) + "\n"
+
+
+def _write(path: Path, lines: Iterable[str]) -> int:
+    """Write lines and return how many."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for count, line in enumerate(lines, 1):
+            file.write(line)
+    return count
 
 
 @contextmanager
@@ -99,7 +121,7 @@ def _resident(process: psutil.Process) -> int:
 def measure(spark: SparkSession, job: Job, root: str) -> dict[str, Any]:
     """Run a job once and return its record with its peak memory."""
     with console.status(f"{job.type} on {root}"), watched(spark) as peak:
-        record = execute(job, JobRun(spark, root, root, None, job.defaults))
+        record = execute(job, JobRun(spark, root, root, None, {**job.defaults, **OPTIONS.get(job.type, {})}))
     return {**record, "peak": peak, "events": count_rows(DeltaTable(f"{root}/{source(job)}"))}
 
 
@@ -140,18 +162,19 @@ def main() -> None:
     """Build the lakes, run the jobs, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--job", action="append", help="only this job type; repeatable")
-    chosen = parser.parse_args().job
-    jobs = [job for job in JOBS if not chosen or job.type in chosen]
+    parser.add_argument("--corpus", type=int, default=0, help="so many conversations of the bundled corpus, not SGD")
+    options = parser.parse_args()
+    jobs = [job for job in JOBS if not options.job or job.type in options.job]
     folder = Path(tempfile.mkdtemp(prefix="helix-bench-"))
     try:
-        _run(folder, jobs)
+        _run(folder, jobs, options.corpus)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(folder: Path, jobs: list[Job]) -> None:
+def _run(folder: Path, jobs: list[Job], corpus: int) -> None:
     with console.status("building lakes"):
-        roots = [lake_of(folder / f"{share:.0%}", share) for share in SHARES]
+        roots = [lake_of(folder / f"{share:.0%}", share, corpus) for share in SHARES]
         warm = shutil.copytree(roots[0], folder / "warm")
     os.environ["PYSPARK_PYTHON"] = sys.executable
     start = time.monotonic()
@@ -161,7 +184,11 @@ def _run(folder: Path, jobs: list[Job]) -> None:
         measure(spark, job, str(warm))
     runs = {job.type: [measure(spark, job, root) for root in roots] for job in jobs}
     spark.stop()
-    publish("batch", [row(job, runs[job.type], alone(job, roots[-1])) for job in jobs], session_start_s=started)
+    publish(
+        "batch-corpus" if corpus else "batch",
+        [row(job, runs[job.type], alone(job, roots[-1])) for job in jobs],
+        session_start_s=started,
+    )
 
 
 if __name__ == "__main__":
