@@ -3,8 +3,8 @@
 One session runs every job at 10, 30 and 100 % of the conversations, after one run on the smallest lake that warms the
 JVM up; the session's start is measured apart. Jobs over debates and provider calls get as many events from the bundled
 corpus; with `--corpus N` its conversations take the place of SGD's too, which name few technologies. ContextCompression
-has a budget that most conversations of SGD exceed. `alone` is the same work in one plain process, without Spark and without writing: the extractor in a loop,
-scikit-learn for topics, pandas for aggregates and pairs.
+has a budget that most conversations of SGD exceed. `alone` is the same work in one plain process, without Spark and
+without writing: the extractor in a loop, scikit-learn for topics, pandas for aggregates and pairs.
 """
 
 import argparse
@@ -84,11 +84,8 @@ def _line(event: Event) -> str:
 
 def _write(path: Path, lines: Iterable[str]) -> int:
     """Write lines and return how many."""
-    count = 0
     with path.open("w", encoding="utf-8") as file:
-        for count, line in enumerate(lines, 1):
-            file.write(line)
-    return count
+        return sum(1 for line in lines if file.write(line))
 
 
 @contextmanager
@@ -184,11 +181,8 @@ def _run(folder: Path, jobs: list[Job], corpus: int) -> None:
         measure(spark, job, str(warm))
     runs = {job.type: [measure(spark, job, root) for root in roots] for job in jobs}
     spark.stop()
-    publish(
-        "batch-corpus" if corpus else "batch",
-        [row(job, runs[job.type], alone(job, roots[-1])) for job in jobs],
-        session_start_s=started,
-    )
+    rows = [row(job, runs[job.type], alone(job, roots[-1])) for job in jobs]
+    publish("batch-corpus" if corpus else "batch", rows, session_start_s=started)
 
 
 if __name__ == "__main__":
