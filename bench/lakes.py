@@ -16,7 +16,7 @@ from helix_pipeline.contracts.tables import EVENT_TABLES, LakeTable
 from helix_pipeline.contracts.wire import decoder
 from helix_pipeline.formats import Rejected, Skipped, find_files, open_source, read
 from helix_pipeline.formats.wire import encode
-from helix_pipeline.settings import KafkaSettings
+from helix_pipeline.settings_sections import KafkaSettings
 from helix_pipeline.stores.lake import DataFile, Lake, commit, create_tables, open_table, write_files
 
 EVENTS_PER_WRITE = 100_000
