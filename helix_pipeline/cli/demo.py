@@ -20,7 +20,8 @@ NEXT = """[bold]Next[/bold]
   helix ingest FILE                   your own conversations: JSONL, ChatGPT export, ShareGPT, OpenAI chat
   helix stream                        keep the stores up to date, until Ctrl-C
   helix verify                        compare Kafka, lake, ClickHouse and Neo4j
-  helix up --with airflow --with trino   schedule the jobs; then helix sql "SELECT …" over the lake
+  helix up --with airflow             schedule the jobs; the UI is at http://127.0.0.1:{airflow}
+  helix up --with trino               then helix sql "SELECT …" over the lake
   helix api                           submit and follow jobs over HTTP, or with helix jobs
   helix down                          stop the servers; data stay in {home}
 Graph: http://127.0.0.1:{http} (user {user})   Lake: {lake}"""
@@ -88,7 +89,15 @@ def _show(result: dict[str, Any], settings: Settings, as_json: bool) -> None:
     console.print(f"{result['accepted']:,} new events streamed at {rate:,.0f} events/s, Spark's start included")
     console.print("[green]all stores agree[/green]" if result["ok"] else "[red]the stores disagree[/red]: helix verify")
     neo4j = settings.neo4j
-    console.print(NEXT.format(home=settings.home, http=neo4j.http_port, user=neo4j.username, lake=settings.lake_root))
+    console.print(
+        NEXT.format(
+            home=settings.home,
+            http=neo4j.http_port,
+            user=neo4j.username,
+            lake=settings.lake_root,
+            airflow=settings.airflow.port,
+        )
+    )
 
 
 def _table(result: dict[str, Any]) -> Table:
