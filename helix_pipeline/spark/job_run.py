@@ -66,7 +66,8 @@ class JobRun:
         """
         path = f"{self.input_root}/{name}"
         if not DeltaTable.isDeltaTable(self.spark, path):
-            raise UsageError(f"no lake table at {path}: give the lake's root as --input, and run `helix stream` first")
+            first = "the job that writes it" if name in JOB_TABLES else "`helix stream`"
+            raise UsageError(f"no lake table at {path}: give the lake's root as --input, and run {first} first")
         rows = self.spark.read.format("delta").load(path)
         return rows.where(self._where()) if "year" in rows.columns else rows
 
