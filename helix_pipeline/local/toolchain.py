@@ -31,19 +31,19 @@ def java() -> str:
     return path
 
 
-def trino_java() -> str:
+def trino_java(jvm_folder: Path = JVM_FOLDER) -> str:
     """Path of a Java for Trino: from TRINO_JAVA_HOME if set, else JAVA_HOME, PATH or the newest under /usr/lib/jvm.
 
     Raises ToolchainError in one line when none of them is new enough.
     """
     home = os.environ.get("TRINO_JAVA_HOME")
-    places = [Path(home)] if home else [*_usual_home(), *sorted(JVM_FOLDER.glob("*"))]
+    places = [Path(home)] if home else [*_usual_home(), *sorted(jvm_folder.glob("*"))]
     found = {place / "bin" / "java": 0 for place in places if (place / "bin" / "java").is_file()}
     found = {path: _major_version(str(path)) for path in found}
     best = max(found, key=lambda path: found[path], default=None)
     if best is None or found[best] < MINIMUM_TRINO_JAVA:
         have = ", ".join(sorted({str(major) for major in found.values()})) or "none"
-        where = f"TRINO_JAVA_HOME={home}" if home else "JAVA_HOME, PATH and /usr/lib/jvm"
+        where = f"TRINO_JAVA_HOME={home}" if home else f"JAVA_HOME, PATH and {jvm_folder}"
         raise ToolchainError(f"Trino needs Java {MINIMUM_TRINO_JAVA} or newer: {where} has {have}; {_INSTALL_TRINO}")
     return str(best)
 

@@ -1,12 +1,11 @@
 """ContextCompression on small lakes and on LoCoMo in a real Spark session."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
+from conversation_lake import fill, message, new_lake
 from deltalake import DeltaTable
 from lakes import build
 from pyspark.sql import SparkSession
@@ -17,8 +16,8 @@ from helix_pipeline.domain.context.compression import GAP, message_tokens
 from helix_pipeline.errors import UsageError
 from helix_pipeline.services.batch import execute
 from helix_pipeline.spark.job_run import JobRun
-from helix_pipeline.spark.jobs import context_compression
-from helix_pipeline.stores.lake import Lake, commit, create_tables, open_table, write_files
+from helix_pipeline.spark.jobs.context_compression import STRETCH
+from helix_pipeline.stores.lake import Lake, open_table
 
 pytestmark = pytest.mark.spark
 
@@ -30,30 +29,14 @@ WORDS = ("river", "mountain", "garden", "letter", "window", "teacher", "journey"
 def said(conversation: str, number: int, day: int = 0) -> dict[str, Any]:
     words = [WORDS[(number * step) % len(WORDS)] for step in range(1, 9)]
     text = f"In the {number}th week we saw the {words[0]} and the {words[1]}. {' '.join(words)} were {number}."
-    return {
-        "schema_version": 1,
-        "event_id": f"{conversation}-{number}",
-        "timestamp": START + timedelta(days=day, seconds=number),
-        "metadata": "{}",
-        "event_type": "message.added",
-        "conversation_id": conversation,
-        "message_id": f"{conversation}:{number}",
-        "sequence": number,
-        "role": "user",
-        "name": ("Ann", "Bob", None)[number % 3],
-        "content": text,
-        "kafka_partition": 0,
-        "kafka_offset": number,
-        "ingested_at": START,
-    }
+    at = START + timedelta(days=day, seconds=number)
+    return {**message(conversation, number, text), "timestamp": at, "name": ("Ann", "Bob", None)[number % 3]}
 
 
-def made(tmp_path: Path, messages: Sequence[dict[str, Any]]) -> str:
-    lake = Lake(str(tmp_path / "lake"))
-    create_tables(lake, [LAKE_CONVERSATIONS])
+def made(tmp_path: Path, messages: list[dict[str, Any]]) -> str:
+    lake = new_lake(tmp_path / "lake")
     if messages:
-        rows = pa.Table.from_pylist(messages, schema=LAKE_CONVERSATIONS.schema)
-        commit(open_table(lake, "conversations"), write_files(lake, LAKE_CONVERSATIONS, rows), "test", 0)
+        fill(lake, messages)
     return lake.root
 
 
@@ -117,18 +100,18 @@ def test_a_day_has_the_whole_conversations_that_began_on_it(spark: SparkSession,
 
 
 def test_a_conversation_longer_than_a_stretch_keeps_its_target_and_its_order(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, tmp_path: Path
 ) -> None:
-    root = made(tmp_path, [said("c", number) for number in range(230)])
-    monkeypatch.setattr(context_compression, "STRETCH", 50)
+    messages = 2 * STRETCH + 5_000
+    root = made(tmp_path, [said("c", number) for number in range(messages)])
     compressed(spark, root, tmp_path / "out")
     row = contexts(tmp_path / "out")["c"]
     assert 0.98 * row["target_tokens"] <= row["compressed_tokens"] <= row["target_tokens"]
     sequences = [kept["sequence"] for kept in row["messages"]]
     assert sequences == sorted(set(sequences))
-    assert {sequence // 50 for sequence in sequences} == {0, 1, 2, 3, 4}
+    assert {sequence // STRETCH for sequence in sequences} == {0, 1, 2}
     newest = [kept["sequence"] for kept in row["messages"] if kept["complete"]][-8:]
-    assert newest == list(range(222, 230))
+    assert newest == list(range(messages - 8, messages))
 
 
 def test_every_long_conversation_of_locomo_is_within_two_percent_of_its_target(

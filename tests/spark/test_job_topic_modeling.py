@@ -6,19 +6,28 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import conversation_lake
 import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from helix_pipeline.catalog import find
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS
 from helix_pipeline.errors import QualityError, UsageError
 from helix_pipeline.services.batch import execute
 from helix_pipeline.spark.job_run import JobRun
-from helix_pipeline.spark.topics import documents as documents_module
-from helix_pipeline.spark.topics.documents import documents, sample, vocabulary
+from helix_pipeline.spark.topics.documents import (
+    DOCUMENT,
+    MAX_CHARACTERS,
+    SAMPLE_DOCUMENTS,
+    SAMPLE_WORDS,
+    documents,
+    sample,
+    vocabulary,
+)
 from helix_pipeline.stores.lake import Lake, commit, create_tables, open_table, write_files
 
 pytestmark = pytest.mark.spark
@@ -35,21 +44,8 @@ NAMES = list(THEMES)
 
 def message(conversation: str, sequence: int, content: str, day: int = 0, offset: int = 0) -> dict[str, Any]:
     at = START + timedelta(days=day, seconds=sequence)
-    return {
-        "schema_version": 1,
-        "event_id": f"{conversation}-{sequence}",
-        "timestamp": at,
-        "metadata": "{}",
-        "event_type": "message.added",
-        "conversation_id": conversation,
-        "message_id": f"{conversation}:{sequence}",
-        "sequence": sequence,
-        "role": "user",
-        "content": content,
-        "kafka_partition": 0,
-        "kafka_offset": offset,
-        "ingested_at": at,
-    }
+    placed = {"timestamp": at, "kafka_partition": 0, "kafka_offset": offset, "ingested_at": at}
+    return {**conversation_lake.message(conversation, sequence, content), **placed}
 
 
 def planted(conversations: int = 60, day: int = 0, themes: int = 3) -> list[dict[str, Any]]:
@@ -177,12 +173,11 @@ def test_an_empty_lake_is_a_clean_run_and_a_bad_parameter_an_error(spark: SparkS
             execute(JOB, job(spark, lake, tmp_path, **bad))
 
 
-def test_messages_are_joined_in_order_once_each_up_to_the_bound(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of 2,000 characters, `last` is beyond the bound, and the word that crosses it is cut."""
-    monkeypatch.setattr(documents_module, "MAX_CHARACTERS", 20)
-    rows = [message("c", n, text, offset=n) for n, text in enumerate(["alpha", "beta", "gamma delta", "last"])]
+def test_messages_are_joined_in_order_once_each_up_to_the_bound(spark: SparkSession, tmp_path: Path) -> None:
+    """Of 50,000 characters, `last` is beyond the bound, and the word that crosses it is cut."""
+    fillers = (MAX_CHARACTERS - len("alpha beta gamma del")) // len("pad ")
+    texts = ["alpha", "beta", "pad " * fillers + "gamma delta", "last"]
+    rows = [message("c", n, text, offset=n) for n, text in enumerate(texts)]
     rows = [
         *rows[::-1],
         message("c", 1, "beta", offset=9),
@@ -193,26 +188,34 @@ def test_messages_are_joined_in_order_once_each_up_to_the_bound(
     found = documents(spark.read.format("delta").load(f"{lake.root}/conversations")).orderBy("conversation_id")
     first, second = (row.asDict() for row in found.collect())
     assert first == {"conversation_id": "c", "year": 2026, "month": 6, "day": 1, "messages": 5} | {
-        "words": ["alpha", "beta", "gamma", "del"]
+        "words": ["alpha", "beta", *["pad"] * fillers, "gamma", "del"]
     }
     assert (second["day"], second["words"], second["messages"]) == (2, ["omega", "psi"], 2)
 
 
-def test_words_are_counted_by_document_and_the_sample_is_chosen_by_id_and_seed(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(documents_module, "SAMPLE_DOCUMENTS", 10)
-    monkeypatch.setattr(documents_module, "SAMPLE_WORDS", 3)
-    rows = [(f"c{n}", 2026, 1, 1, 1, ["common", f"w{n % 8}", f"w{n % 8}", "late"]) for n in range(40)]
-    found = spark.createDataFrame(rows, documents_module.DOCUMENT).repartition(3)
-    words = vocabulary(found, 40)
-    assert dict(zip(words.words, words.documents.tolist(), strict=True)) == {f"w{n}": 5 for n in range(8)}
+def test_words_are_counted_by_document_and_the_sample_is_chosen_by_id_and_seed(spark: SparkSession) -> None:
+    total = SAMPLE_DOCUMENTS + 40
+    known = F.format_string("w%d", F.col("id") % 8)
+    found = spark.range(total).select(
+        F.format_string("c%d", F.col("id")).alias("conversation_id"),
+        F.array(F.lit("common"), known, known).alias("words"),
+    )
+    words = vocabulary(found, total)
+    assert dict(zip(words.words, words.documents.tolist(), strict=True)) == {f"w{n}": total // 8 for n in range(8)}
     one, again, other = (sample(found.repartition(n), words, seed) for n, seed in ((2, 0), (5, 0), (2, 1)))
     assert one.texts == again.texts != other.texts
-    assert [len(text) for text in one.texts] == [2] * 10
+    assert [len(text) for text in one.texts] == [2] * SAMPLE_DOCUMENTS
     assert set(one.vocabulary.words) == {word for text in one.texts for word in text}
 
 
+def test_the_sample_takes_the_first_words_of_a_long_document(spark: SparkSession) -> None:
+    """Each says `common` 998 times and a word of its own thrice: the last is the 1,001st."""
+    before = SAMPLE_WORDS - 2
+    rows = [(f"c{n}", 2026, 1, 1, 1, ["common"] * before + [f"w{n % 8}"] * 3) for n in range(40)]
+    found = spark.createDataFrame(rows, DOCUMENT)
+    assert [len(text) for text in sample(found, vocabulary(found, 40), 0).texts] == [2] * 40
+
+
 def test_words_of_a_corpus_that_is_too_uniform_are_all_taken(spark: SparkSession) -> None:
-    found = spark.createDataFrame([("a", 2026, 1, 1, 1, ["same", "same"])], documents_module.DOCUMENT)
+    found = spark.createDataFrame([("a", 2026, 1, 1, 1, ["same", "same"])], DOCUMENT)
     assert vocabulary(found, 1).words == ("same",)

@@ -83,21 +83,19 @@ def test_trino_takes_the_java_that_is_named_for_it(
 
 def test_trino_takes_the_newest_java_that_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRINO_JAVA_HOME", raising=False)
-    monkeypatch.setattr("helix_pipeline.local.toolchain.JVM_FOLDER", tmp_path / "jvm")
     fake_java(tmp_path / "home" / "bin", 'openjdk version "17.0.15" 2025-04-15')
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
     newest = fake_java(tmp_path / "jvm" / "a" / "bin", 'openjdk version "25" 2025-09-16')
     fake_java(tmp_path / "jvm" / "b" / "bin", 'openjdk version "24" 2025-03-18')
-    assert trino_java() == str(newest)
+    assert trino_java(tmp_path / "jvm") == str(newest)
 
 
 def test_java_that_is_too_old_for_trino_is_told_with_what_is_there(
     path_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TRINO_JAVA_HOME", raising=False)
-    monkeypatch.setattr("helix_pipeline.local.toolchain.JVM_FOLDER", tmp_path / "jvm")
     with pytest.raises(ToolchainError, match=r"Trino needs Java 24 or newer: .* has none; .*TRINO_JAVA_HOME"):
-        trino_java()
+        trino_java(tmp_path / "jvm")
     fake_java(tmp_path / "jdk" / "bin", 'openjdk version "17.0.15" 2025-04-15')
     monkeypatch.setenv("TRINO_JAVA_HOME", str(tmp_path / "jdk"))
     with pytest.raises(ToolchainError, match=rf"newer: TRINO_JAVA_HOME={tmp_path}/jdk has 17; install"):

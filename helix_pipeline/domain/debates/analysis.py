@@ -14,36 +14,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from helix_pipeline.contracts.job_tables.debates import PARTICIPANT, REBUTTAL
+from helix_pipeline.contracts.job_tables.debates import DEBATE_ANALYSIS
+from helix_pipeline.contracts.tables import LAKE_DEBATES
 from helix_pipeline.domain.debates import wording
 
-TURNS = pa.schema(
-    [
-        pa.field("debate_id", pa.string()),
-        pa.field("topic", pa.string()),
-        pa.field("round", pa.int32()),
-        pa.field("turn", pa.int32()),
-        pa.field("participant", pa.string()),
-        pa.field("position", pa.string()),
-        pa.field("model", pa.string()),
-        pa.field("content", pa.string()),
-    ]
-)
+_OF_TURNS = ("debate_id", "topic", "round", "turn", "participant", "position", "model", "content")
+TURNS = pa.schema([LAKE_DEBATES.schema.field(name).with_nullable(True) for name in _OF_TURNS])
 
-DEBATES = pa.schema(
-    [
-        pa.field("debate_id", pa.string()),
-        pa.field("topic", pa.string()),
-        pa.field("rounds", pa.int64()),
-        pa.field("turns", pa.int64()),
-        pa.field("words", pa.int64()),
-        pa.field("agreement", pa.float64()),
-        pa.field("agreement_first", pa.float64()),
-        pa.field("agreement_last", pa.float64()),
-        pa.field("participants", pa.list_(PARTICIPANT)),
-        pa.field("rebuttals", pa.list_(REBUTTAL)),
-    ]
+_OF_DEBATES = (
+    *("debate_id", "topic", "rounds", "turns", "words", "agreement", "agreement_first", "agreement_last"),
+    *("participants", "rebuttals"),
 )
+DEBATES = pa.schema([DEBATE_ANALYSIS.schema.field(name) for name in _OF_DEBATES])
 """`agreement` is the mean cosine of the wording of participants within a round, over all rounds, and in the first
 and the last round that have two participants; in [0, 1], null where no round has. `participants` are in order of
 speaking."""

@@ -10,30 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from helix_pipeline.contracts.rows import TIMESTAMP
+from helix_pipeline.contracts.tables import LAKE_DEBATES
 from helix_pipeline.domain.debates.analysis import TURNS
 
-EVENTS = pa.schema(
-    [
-        pa.field("debate_id", pa.string()),
-        pa.field("event_id", pa.string()),
-        pa.field("event_type", pa.string()),
-        pa.field("timestamp", TIMESTAMP),
-        pa.field("topic", pa.string()),
-        pa.field("participants", pa.list_(pa.string())),
-        pa.field("round", pa.int32()),
-        pa.field("turn", pa.int32()),
-        pa.field("participant", pa.string()),
-        pa.field("position", pa.string()),
-        pa.field("model", pa.string()),
-        pa.field("content", pa.string()),
-        pa.field("characters", pa.int32()),
-        pa.field("judge", pa.string()),
-        pa.field("winner", pa.string()),
-        pa.field("margin", pa.float64()),
-        pa.field("preference", pa.float64()),
-    ]
+_OF_EVENTS = (
+    *("debate_id", "event_id", "event_type", "timestamp", "topic", "participants", "round", "turn", "participant"),
+    *("position", "model", "content", "characters", "judge", "winner", "margin", "preference"),
 )
+EVENTS = pa.schema([LAKE_DEBATES.schema.field(name).with_nullable(True) for name in _OF_EVENTS])
 """Columns of the lake's debates that the analysis and the ratings read."""
 
 _SIDE = (

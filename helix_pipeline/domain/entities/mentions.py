@@ -4,20 +4,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from helix_pipeline.contracts.job_tables.entities import ENTITIES
 from helix_pipeline.domain.entities.extractor import EntityExtractor, Mention
 
-MENTIONS = pa.schema(
-    [
-        pa.field("row", pa.int64()),
-        pa.field("entity_id", pa.string()),
-        pa.field("entity_name", pa.string()),
-        pa.field("entity_type", pa.string()),
-        pa.field("start", pa.int32()),
-        pa.field("end", pa.int32()),
-        pa.field("surface", pa.string()),
-        pa.field("confidence", pa.float64()),
-    ]
-)
+_OF_ENTITIES = ("entity_id", "entity_name", "entity_type", "start", "end", "surface", "confidence")
+MENTIONS = pa.schema([pa.field("row", pa.int64()), *(ENTITIES.schema.field(name) for name in _OF_ENTITIES)])
 """`row` is the index of the text. `start` and `end` count Unicode code points: `surface` is `text[start:end]`."""
 
 _Row = tuple[int, str, str, str, int, int, str, float]

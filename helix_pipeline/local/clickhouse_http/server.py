@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(parse_request(url.query, self.headers, body))
         except ConnectionError:
             self.close_connection = True  # the client has gone: nobody is left to be told
-        except Exception as error:  # noqa: BLE001 - whatever chdb raises belongs to the client, with its code
+        except (ClickHouseError, RuntimeError, ValueError) as error:  # chdb's errors are RuntimeErrors
             _log.warning("statement_failed", failures=next(_failures), error=str(error)[:300])
             self._send_error(error)
 
