@@ -1,5 +1,10 @@
-"""An S3 server of the tests' own (moto) that speaks HTTP, and settings whose lake is on it."""
+"""An S3 server of the tests' own that speaks HTTP, and settings whose lake is on it.
 
+It is MinIO where `minio` is on the PATH, otherwise moto, which comes with the tests' packages.
+"""
+
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -26,15 +31,23 @@ READY_S = 30
 def s3_server(folder: Path) -> Iterator[tuple[str, BaseClient]]:
     """An S3 server with an empty bucket: its `host:port` and a client."""
     address = f"127.0.0.1:{free_ports(1)[0]}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address.partition(":")[2]]
-    log = folder / "moto.log"
+    log = folder / "s3.log"
+    environment = {**os.environ, "MINIO_ROOT_USER": KEY, "MINIO_ROOT_PASSWORD": KEY, "MINIO_UPDATE": "off"}
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output)
+        server = subprocess.Popen(_command(folder, address), env=environment, stdout=output, stderr=output)
     try:
         yield address, _client_with_bucket(address, server, log)
     finally:
         server.kill()
         server.wait(10)
+
+
+def _command(folder: Path, address: str) -> list[str]:
+    minio = shutil.which("minio")
+    if minio:
+        return [minio, "server", str(folder / "minio"), "--address", address, "--console-address", "127.0.0.1:0"]
+    host, _, port = address.partition(":")
+    return [sys.executable, "-m", "moto.server", "-H", host, "-p", port]
 
 
 def _client_with_bucket(address: str, server: subprocess.Popen[bytes], log: Path) -> BaseClient:

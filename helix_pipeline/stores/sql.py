@@ -4,6 +4,7 @@ Trino knows a Delta table once it is registered with its location. From then on 
 so that commits of any writer are seen without more ado.
 """
 
+import logging
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
+
+from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from helix_pipeline.errors import StoreError, ToolchainError, UsageError
 from helix_pipeline.settings import Settings
@@ -21,6 +24,19 @@ REGISTRAR = "helix-registrar"
 
 LOCAL_LAKE = "local:///lake"
 """Where Trino's catalog finds a lake that is a folder."""
+
+
+_NODE_WAIT_S = 0.5
+_NODES = """
+    SELECT node_version, count(*)
+    FROM system.runtime.nodes CROSS JOIN information_schema.schemata
+    GROUP BY node_version
+"""
+_log = logging.getLogger(__name__)
+
+
+class _NoNodeError(StoreError):
+    """No node is known to be alive at the moment: nothing was run, and Trino looks again every few seconds."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +59,11 @@ def query(settings: Settings, statement: str, limit: int = 1000) -> Answer:
 
 
 def version(settings: Settings, timeout_s: float) -> str:
-    """Run a query that needs a working node; return its version. Raises StoreError without an answer in time."""
-    found = _run(settings, REGISTRAR, "SELECT node_version FROM system.runtime.nodes", timeout_s)
+    """Run a query whose grouping and whose catalog need a working node; return the node's version.
+
+    Raises StoreError without an answer in time.
+    """
+    found = _run(settings, REGISTRAR, _NODES, timeout_s)
     return str(found.rows[0][0])
 
 
@@ -76,6 +95,17 @@ def _answers(settings: Settings, statement: str) -> set[str]:
 
 
 def _run(settings: Settings, user: str, statement: str, timeout_s: float, limit: int = 10_000) -> Answer:
+    again = retry(
+        retry=retry_if_exception_type(_NoNodeError),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(_NODE_WAIT_S),
+        before_sleep=before_sleep_log(_log, logging.WARNING),
+        reraise=True,
+    )
+    return again(_run_once)(settings, user, statement, timeout_s, limit)
+
+
+def _run_once(settings: Settings, user: str, statement: str, timeout_s: float, limit: int) -> Answer:
     with _cursor(settings, user, timeout_s) as cursor:
         cursor.execute(statement)
         rows = [tuple(row) for row in islice(iter(cursor.fetchone, None), limit + 1)]
@@ -109,7 +139,8 @@ def _cursor(settings: Settings, user: str, timeout_s: float) -> Iterator[Any]:
     except trino.exceptions.TrinoUserError as error:
         raise UsageError(f"Trino: {_plain(error.message)}") from None
     except trino.exceptions.TrinoQueryError as error:
-        raise StoreError(f"Trino: {_plain(error.message)}") from None
+        kind = _NoNodeError if error.error_name == "NO_NODES_AVAILABLE" else StoreError
+        raise kind(f"Trino: {_plain(error.message)}") from None
     except (trino.exceptions.Error, OSError) as error:  # what its HTTP client raises is an OSError
         raise StoreError(f"no answer from Trino at {settings.trino.address}: {_plain(error)}") from None
 

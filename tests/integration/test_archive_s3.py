@@ -1,4 +1,4 @@
-"""The archive of a lake on S3 (moto, over HTTP): same names, same content, nothing unfinished left behind."""
+"""The archive of a lake on S3: same names, same content, nothing unfinished left behind."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Jobs whose lake is on S3 (moto, over HTTP): spark-submit with the endpoint and keys from the environment alone.
+"""Jobs whose lake is on S3: spark-submit with the endpoint and keys from the environment alone.
 
 Spark and delta-rs commit to one table at once: no commit may be lost.
 """

@@ -1,4 +1,4 @@
-"""The lake on S3: tables, commits and a stream, on an S3 server of the test's own (moto) that speaks HTTP."""
+"""The lake on S3: tables, commits and a stream, on an S3 server of the test's own that speaks HTTP."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
