@@ -1,0 +1,70 @@
+"""What the context engine gives back: a conversation within its budget, and how good that is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from helix_pipeline.domain.context.request import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message, or what is kept of it, in its own words; ` … ` stands where something is left out.
+
+    `place` counts the messages of the conversation from 0; `score` in [0, 1] is how important it is held to be.
+    """
+
+    place: int
+    message_id: str
+    sequence: int
+    timestamp: datetime
+    speaker: str
+    role: str
+    text: str
+    complete: bool
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """A message as a chat model takes it."""
+
+    role: str
+    content: str
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class CompressionStats:
+    """Tokens before and after, and `quality_score` in [0, 1] as docs/CONTEXT.md defines it.
+
+    `ratio` is compressed by original tokens; `seconds` is the time of the compression alone.
+    """
+
+    original_messages: int
+    original_tokens: int
+    budget_tokens: int
+    compressed_tokens: int
+    ratio: float
+    quality_score: float
+    strategy: Strategy
+    encoding: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CompressedContext:
+    """A compressed conversation. `messages` is all of it, ready to send, and what `compressed_tokens` counts.
+
+    `selected` are the kept parts of older messages, in order, `recent` the newest messages; `summary` and
+    `key_decisions` are sentences of the conversation, `key_entities` names in it, the most important first. `warning`
+    says that the quality is below what was asked for, and what would help.
+    """
+
+    summary: str
+    key_entities: tuple[str, ...]
+    key_decisions: tuple[str, ...]
+    selected: tuple[KeptMessage, ...]
+    recent: tuple[KeptMessage, ...]
+    messages: tuple[ChatMessage, ...]
+    stats: CompressionStats
+    warning: str | None = None
