@@ -20,7 +20,7 @@ UNSPACED_LENGTH = 24
 
 def count(text: str) -> int:
     """Return the estimated number of tokens of a text: 0 or more, and additive over texts joined by a space."""
-    return sum(map(_cost, PIECE.findall(text)))
+    return sum(map(piece_cost, PIECE.findall(text)))
 
 
 def longest_prefix(text: str, limit: int) -> int:
@@ -49,7 +49,8 @@ def _within(word: str, limit: int) -> int:
     return max(end, 0)
 
 
-def _cost(piece: str) -> int:
+def piece_cost(piece: str) -> int:
+    """Return the estimated tokens of one piece, as `PIECE` finds it."""
     length = len(piece)
     if not piece.isascii():
         return -(-len(piece.encode(errors="surrogatepass")) // 3)
