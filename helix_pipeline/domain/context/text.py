@@ -76,7 +76,7 @@ def _pieces(codes: NDArray[np.uint32], breaks: NDArray[np.int64]) -> tuple[NDArr
     after[breaks[breaks > 0] - 1] = _SPACE
     opens_word = (codes == ord("'")) & (before != _MARK) & (after == _LETTER)
     follows_opening = np.concatenate([[False], opens_word[:-1]])
-    starts = (kinds != _SPACE) & (kinds != before) & ~follows_opening | opens_word
+    starts = (kinds != _SPACE) & (kinds != before) & ~follows_opening
     ends = (kinds != _SPACE) & np.concatenate([starts[1:], [True]]) | (kinds != _SPACE) & (after == _SPACE)
     return np.flatnonzero(starts), np.flatnonzero(ends) + 1
 
