@@ -11,6 +11,9 @@ from ports import PORT_KEYS, free_ports
 
 from helix_pipeline.settings import Settings, load
 
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+"""Each test runs its JVMs for seconds: the optimising compiler would take more of the processor than it gives back."""
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:
