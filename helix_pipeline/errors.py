@@ -25,6 +25,10 @@ class ServerError(HelixError):
     """A local server could not be started, stopped or reached; names it, its port and its log."""
 
 
+class NotFoundError(HelixError):
+    """What was asked for by its name or id does not exist; names it and where it was looked for."""
+
+
 class StoreError(HelixError):
     """A store (Kafka, lake, ClickHouse, Neo4j, PostgreSQL) refused or did not answer in time."""
 

@@ -20,6 +20,7 @@ from helix_pipeline.settings_sections import (
     AlertSettings,
     ApiSettings,
     ClickHouseSettings,
+    ContextSettings,
     GraphSettings,
     JobSettings,
     KafkaSettings,
@@ -52,6 +53,7 @@ class Settings(Section):
     api: ApiSettings = ApiSettings()
     jobs: JobSettings = JobSettings()
     alerts: AlertSettings = AlertSettings()
+    context: ContextSettings = ContextSettings()
 
     @property
     def lake_root(self) -> str:
@@ -111,6 +113,24 @@ ENVIRONMENT: dict[str, str] = {
     "HELIX_API_PORT": "api.port",
     "HELIX_JOB_BACKEND": "jobs.backend",
     "HELIX_ALERT_WEBHOOK": "alerts.webhook_url",
+    "CONTEXT_COMPRESSION_STRATEGY": "context.strategy",
+    "CONTEXT_COMPRESSION_RATIO": "context.ratio",
+    "CONTEXT_MAX_TOKENS": "context.max_tokens",
+    "CONTEXT_MIN_QUALITY_SCORE": "context.min_quality",
+    "CONTEXT_IMPORTANCE_THRESHOLD": "context.importance_threshold",
+    "CONTEXT_RETRIEVAL_TOP_K": "context.retrieval_top_k",
+    "CONTEXT_ENCODING": "context.encoding",
+    "CONTEXT_CACHE_SIZE": "context.cache_size",
+    "CONTEXT_CACHE_TTL": "context.cache_ttl_s",
+    "CONTEXT_CACHE_BYTES": "context.cache_bytes",
+    "REDIS_URL": "context.redis_url",
+    "CONTEXT_LLM_BASE_URL": "context.llm_base_url",
+    "CONTEXT_LLM_MODEL": "context.llm_model",
+    "CONTEXT_LLM_API_KEY": "context.llm_api_key",
+    "CONTEXT_LLM_TIMEOUT": "context.llm_timeout_s",
+    "CONTEXT_EMBEDDINGS_BASE_URL": "context.embeddings_base_url",
+    "CONTEXT_EMBEDDINGS_MODEL": "context.embeddings_model",
+    "CONTEXT_EMBEDDINGS_API_KEY": "context.embeddings_api_key",
 }
 """Environment variable -> dotted key. Of two names for one key, the first that is set wins."""
 

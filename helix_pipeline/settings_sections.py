@@ -193,3 +193,34 @@ class JobSettings(Section):
     backend: Literal["local", "airflow"] = "local"
     concurrency: int = Field(default=1, ge=1, le=16)
     allowed_roots: tuple[str, ...] = ()
+
+
+class ContextSettings(Section):
+    """The context engine: what holds where a request says nothing, its cache, and models that may help it.
+
+    `ratio` is the share of a conversation's tokens that a compressed one may have, `max_tokens` bounds it besides.
+    The cache keeps `cache_size` results of at most `cache_bytes` together for `cache_ttl_s` seconds, shared with other
+    processes where there is a `redis_url`. `tail_timeout_s` bounds how long a replay reads what no store has yet from
+    Kafka. With a base URL of an OpenAI-compatible endpoint (`llm_*`, `embeddings_*`) its model is asked as well.
+    """
+
+    strategy: Literal["window", "entity", "full", "hybrid"] = "hybrid"
+    ratio: float = Field(default=0.3, gt=0, le=1)
+    max_tokens: int = Field(default=1_000_000, ge=1)
+    min_quality: float = Field(default=0.95, ge=0, le=1)
+    importance_threshold: float = Field(default=0.7, ge=0, le=1)
+    retrieval_top_k: int = Field(default=10, ge=1)
+    encoding: str = "estimate"
+    cache_size: int = Field(default=100, ge=0)
+    cache_ttl_s: float = Field(default=1800, gt=0)
+    cache_bytes: int = Field(default=256 << 20, ge=0)
+    redis_url: SecretStr | None = None
+    tail_timeout_s: float = Field(default=10.0, gt=0)
+    llm_base_url: str | None = None
+    llm_model: str | None = None
+    llm_api_key: SecretStr | None = None
+    llm_timeout_s: float = Field(default=30.0, gt=0)
+    embeddings_base_url: str | None = None
+    embeddings_model: str | None = None
+    embeddings_api_key: SecretStr | None = None
+    embeddings_timeout_s: float = Field(default=30.0, gt=0)

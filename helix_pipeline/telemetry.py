@@ -22,6 +22,17 @@ STREAM_BATCH_SECONDS = Histogram(
     ["query"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
+CONTEXT_EMBEDDINGS = Counter(
+    "helixagent_context_embeddings_total",
+    "Texts sent to the embeddings endpoint; failed: the static embedding stood in",
+    ["result"],
+)
+CONTEXT_CACHE = Counter(
+    "helixagent_context_cache_total", "Look-ups of compressed contexts: hit, shared, miss; failed: Redis", ["result"]
+)
+CONTEXT_SUMMARIES = Counter(
+    "helixagent_context_summaries_total", "Summaries asked of a model: taken, or why not", ["result"]
+)
 
 
 def configure_logs(level: str = "INFO") -> None:

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from ports import PORT_KEYS, free_ports
 
 from helix_pipeline.settings import Settings, load
 
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 """Each test runs its JVMs for seconds: the optimising compiler would take more of the processor than it gives back."""
+
+hypothesis_settings.register_profile("helix", deadline=None)
+hypothesis_settings.load_profile("helix")
 
 
 @pytest.fixture(scope="session")

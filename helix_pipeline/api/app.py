@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from helix_pipeline import __version__
-from helix_pipeline.api import datalake, health, spark_jobs
+from helix_pipeline.api import context, datalake, health, spark_jobs
 from helix_pipeline.api.guard import Guard
 from helix_pipeline.api.problems import install
+from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.services.jobs.desk import Desk
 from helix_pipeline.settings import Settings
 
@@ -23,16 +24,19 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Helix Pipeline",
         version=__version__,
-        description="Batch jobs over the lake, and its archive. Errors are problem details (RFC 9457) with a hint.",
+        description="Conversations replayed, searched and compressed; batch jobs over the lake; its archive. "
+        "Errors are problem details (RFC 9457) with a hint.",
         lifespan=_lifespan,
     )
     app.state.settings = settings
     app.state.desk = Desk(settings)
     app.state.supervisor = app.state.desk.supervised()
-    for part in (spark_jobs, datalake, health):
+    app.state.context = ContextStores(settings)
+    for part in (context, spark_jobs, datalake, health):
         app.include_router(part.router)
     install(app)
-    app.add_middleware(Guard, host=settings.api.host)
+    bounds = {f"{context.PREFIX}/messages": settings.kafka.max_message_bytes}
+    app.add_middleware(Guard, host=settings.api.host, bounds=bounds)
     return app
 
 
@@ -45,3 +49,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await run_in_threadpool(supervisor.__exit__, None, None, None)
+        await run_in_threadpool(app.state.context.close)

@@ -5,7 +5,7 @@ neither with a request across origins nor through a name that resolves to loopba
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -18,17 +18,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from helix_pipeline.api.problems import problem
 
 MAX_BODY = 64 << 10
-"""Bytes; the largest request is a submission with its parameters."""
+"""Bytes of a body where a path has no bound of its own: the largest such request is a job with its parameters."""
 
 _FORM = "application/x-www-form-urlencoded"
 _log = structlog.get_logger(__name__)
 
 
 class Guard:
-    """ASGI middleware. `host` is where the API listens: on another than loopback any Host header is taken."""
+    """ASGI middleware. `host` is where the API listens: on another than loopback any Host header is taken.
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    `bounds` are the largest bodies by path, in bytes, where that is not `MAX_BODY`.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, bounds: Mapping[str, int]) -> None:
         self._app = app
+        self._bounds = bounds
         self._any_host = not _is_loopback(host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,16 +47,16 @@ class Guard:
             status = message.get("status", status)
             await send(message)
 
-        headers = Headers(scope=scope)
-        refusal = self._refusal(headers)
+        headers, bound = Headers(scope=scope), self._bounds.get(scope["path"], MAX_BODY)
+        refusal = self._refusal(headers, bound)
         if refusal:
             await problem(*refusal)(scope, receive, watched)
         else:
-            await self._app({**scope, "headers": list(_as_json(scope["headers"]))}, _bounded(receive), watched)
+            await self._app({**scope, "headers": list(_as_json(scope["headers"]))}, _bounded(receive, bound), watched)
         seconds = round(time.monotonic() - begin, 4)
         _log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=seconds)
 
-    def _refusal(self, headers: Headers) -> tuple[HTTPStatus, str, str, str] | None:
+    def _refusal(self, headers: Headers, bound: int) -> tuple[HTTPStatus, str, str, str] | None:
         host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
         if not (self._any_host or _is_loopback(host)):
             hint = "call it as 127.0.0.1 or localhost"
@@ -66,13 +70,13 @@ class Guard:
                 "use its own /docs",
             )
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MAX_BODY:
-            detail = f"the body has more than {MAX_BODY:,} bytes"
+        if not length.isdecimal() or int(length) > bound:
+            detail = f"the body has more than {bound:,} bytes"
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail, "send a smaller one"
         return None
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, bound: int) -> Receive:
     """Return a receiver that ends a body which goes on past its bound."""
     size = 0
 
@@ -80,8 +84,8 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > MAX_BODY:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {MAX_BODY:,} bytes")
+        if size > bound:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has more than {bound:,} bytes")
         return message
 
     return bounded

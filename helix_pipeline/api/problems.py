@@ -1,6 +1,7 @@
 """Errors as problem details (RFC 9457): `type`, `title`, `status`, `detail`, and a `hint` of what to do."""
 
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -9,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from helix_pipeline.errors import HelixError, StoreError, UsageError
+from helix_pipeline.errors import HelixError, NotFoundError, StoreError, UsageError
 from helix_pipeline.services.jobs.desk import FinishedError, KeyReusedError, UnknownJobError
 from helix_pipeline.services.jobs.requests import ParameterError
 from helix_pipeline.services.jobs.roots import OutsideRootsError
@@ -35,10 +36,17 @@ _KINDS: tuple[tuple[type[HelixError], HTTPStatus, str, str], ...] = (
     (FinishedError, HTTPStatus.CONFLICT, "wrong-state", "GET …/status shows how the job stands"),
     (OutsideRootsError, HTTPStatus.FORBIDDEN, "outside-roots", "name a path under a root, or set jobs.allowed_roots"),
     (ParameterError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-parameter", "GET /v1/spark/job-types lists the parameters"),
-    (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "see /docs, and GET /v1/spark/job-types"),
+    (NotFoundError, HTTPStatus.NOT_FOUND, "not-found", "check the id; what Kafka has acknowledged is found at once"),
+    (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "see /docs for the fields and examples"),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "store-away", "GET /readyz names what is away; try again then"),
     (HelixError, HTTPStatus.INTERNAL_SERVER_ERROR, "failed", "the log of the API says more"),
 )
+
+
+def problems(*codes: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Return how a route's problems with these codes are described."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    return {int(code): {"description": code.phrase, "model": Problem, "content": content} for code in codes}
 
 
 def install(app: FastAPI) -> None:

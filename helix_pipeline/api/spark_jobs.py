@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -20,7 +20,7 @@ from helix_pipeline.api.models import (
     SubmissionBody,
     job_status,
 )
-from helix_pipeline.api.problems import MEDIA_TYPE, Problem
+from helix_pipeline.api.problems import problems
 from helix_pipeline.catalog import JOBS, Job
 from helix_pipeline.services.jobs.desk import Desk
 from helix_pipeline.services.jobs.requests import Submission
@@ -29,12 +29,7 @@ from helix_pipeline.stores.jobs import Filter, StoredJob
 _PREFIX = "/v1/spark"
 
 
-def _problems(*codes: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
-    return {int(code): {"description": code.phrase, "model": Problem, "content": content} for code in codes}
-
-
-router = APIRouter(prefix=_PREFIX, tags=["Spark jobs"], responses=_problems(HTTPStatus.SERVICE_UNAVAILABLE))
+router = APIRouter(prefix=_PREFIX, tags=["Spark jobs"], responses=problems(HTTPStatus.SERVICE_UNAVAILABLE))
 
 
 def desk(request: Request) -> Desk:
@@ -49,7 +44,7 @@ OfDesk = Annotated[Desk, Depends(desk)]
 @router.post(
     "/jobs",
     status_code=HTTPStatus.ACCEPTED,
-    responses=_problems(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    responses=problems(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 def submit(
     body: Annotated[SubmissionBody, Body(openapi_examples=SUBMISSION_EXAMPLES)],
@@ -65,7 +60,7 @@ def submit(
     return Accepted(job_id=job.id, status=job.status, links=links)  # type: ignore[arg-type]
 
 
-@router.get("/jobs", responses=_problems(HTTPStatus.UNPROCESSABLE_ENTITY))
+@router.get("/jobs", responses=problems(HTTPStatus.UNPROCESSABLE_ENTITY))
 def listed(  # noqa: PLR0917 - parameters of a query have names
     jobs: OfDesk,
     job_type: Annotated[str | None, Query(alias="type", description="Only of this type")] = None,
@@ -79,19 +74,19 @@ def listed(  # noqa: PLR0917 - parameters of a query have names
     return JobPage(jobs=[job_status(job) for job in found], next_cursor=following)
 
 
-@router.get("/jobs/{job_id}/status", responses=_problems(HTTPStatus.NOT_FOUND))
+@router.get("/jobs/{job_id}/status", responses=problems(HTTPStatus.NOT_FOUND))
 def status(job_id: str, jobs: OfDesk) -> JobStatus:
     """Say how a job stands, with its own figures."""
     return job_status(jobs.get(job_id))
 
 
-@router.get("/jobs/{job_id}/logs", response_class=PlainTextResponse, responses=_problems(HTTPStatus.NOT_FOUND))
+@router.get("/jobs/{job_id}/logs", response_class=PlainTextResponse, responses=problems(HTTPStatus.NOT_FOUND))
 def logs(job_id: str, jobs: OfDesk, tail: Annotated[int, Query(ge=1, le=10_000)] = 200) -> PlainTextResponse:
     """Return the last lines of a job's log, as text."""
     return PlainTextResponse(jobs.log(job_id, tail))
 
 
-@router.get("/jobs/{job_id}/result", responses=_problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT))
+@router.get("/jobs/{job_id}/result", responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT))
 def result(job_id: str, jobs: OfDesk, rows: Annotated[int, Query(ge=0, le=100)] = 20) -> JobResult:
     """Return the record of a job that succeeded, and the first rows of its tables."""
     return JobResult(**jobs.result(job_id, rows))
@@ -101,7 +96,7 @@ def result(job_id: str, jobs: OfDesk, rows: Annotated[int, Query(ge=0, le=100)] 
     "/jobs/{job_id}",
     responses={
         int(HTTPStatus.ACCEPTED): {"model": JobStatus, "description": "Its processes are still being ended"},
-        **_problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+        **problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     },
 )
 def cancel(job_id: str, response: Response, jobs: OfDesk) -> JobStatus:

@@ -15,7 +15,7 @@ the event's metadata; a time without a zone is UTC.
 
 from collections.abc import Iterator
 
-from helix_pipeline.formats.detection import detect
+from helix_pipeline.formats.detection import SHAPES, bare_messages, detect
 from helix_pipeline.formats.outcomes import BadFileError, Outcome, Rejected, Skipped, UnknownFormatError
 from helix_pipeline.formats.records import Record, records
 from helix_pipeline.formats.source import Source, find_files, open_source
@@ -33,14 +33,15 @@ __all__ = [
 ]
 
 
-def read(source: Source) -> Iterator[Outcome]:
-    """Yield what the source holds, in its order.
+def read(source: Source, conversation_id: str | None = None) -> Iterator[Outcome]:
+    """Yield what the source holds, in its order. `conversation_id` is that of bare messages (role and content), which
+    are of no known shape without it.
 
     Raises UnknownFormatError before the first outcome where the content is of no known shape, and
     BadFileError where the rest cannot be read (truncated, corrupt); everything before that place has been
     yielded by then.
     """
-    framing, shape = detect(source)
+    framing, shape = detect(source, (*SHAPES, bare_messages(conversation_id)) if conversation_id else SHAPES)
     convert = shape.converter()
     for record in records(source, framing):
         source.place = record.place

@@ -1,6 +1,6 @@
 """Which framing and which shape a file has, found out from its content and never from its name."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,12 @@ SHAPES = (
 """The shapes, the most telling keys first."""
 
 
-def detect(source: Source) -> tuple[Framing, Shape]:
+def bare_messages(conversation_id: str) -> Shape:
+    """Return the shape of messages that say nothing of a conversation: all are of the one with this id."""
+    return Shape("messages", frozenset({"role", "content"}), lambda: messages.reader(conversation_id))
+
+
+def detect(source: Source, shapes: Sequence[Shape] = SHAPES) -> tuple[Framing, Shape]:
     """Look at up to the first MiB and return how to read the source.
 
     Raises UnknownFormatError where no record of a known shape is in there, BadFileError where there is
@@ -55,14 +60,14 @@ def detect(source: Source) -> tuple[Framing, Shape]:
         prefix = source.peek(size).removeprefix(BYTE_ORDER_MARK)
         whole = len(prefix) < size
         for framing, keys in _candidates(prefix, whole or size == _PREFIXES[-1]):
-            if shape := _shape_of(keys):
+            if shape := _shape_of(keys, shapes):
                 return framing, shape
             found = found or (framing, keys)
-    raise _refusal(source, prefix, found[1] if found else frozenset())
+    raise _refusal(source, prefix, found[1] if found else frozenset(), shapes)
 
 
-def _shape_of(keys: Iterable[str]) -> Shape | None:
-    return next((shape for shape in SHAPES if shape.keys <= set(keys)), None)
+def _shape_of(keys: Iterable[str], shapes: Sequence[Shape]) -> Shape | None:
+    return next((shape for shape in shapes if shape.keys <= set(keys)), None)
 
 
 def _candidates(prefix: bytes, last: bool) -> Iterator[tuple[Framing, frozenset[str]]]:
@@ -82,7 +87,7 @@ def _candidates(prefix: bytes, last: bool) -> Iterator[tuple[Framing, frozenset[
         )
 
 
-def _refusal(source: Source, prefix: bytes, keys: frozenset[str]) -> BadFileError:
+def _refusal(source: Source, prefix: bytes, keys: frozenset[str], shapes: Sequence[Shape]) -> BadFileError:
     if source.failure is not None and not prefix:
         return source.failure
     if not prefix.strip():
@@ -90,7 +95,7 @@ def _refusal(source: Source, prefix: bytes, keys: frozenset[str]) -> BadFileErro
     for magic, what in _FOREIGN.items():
         if prefix.startswith(magic):
             return UnknownFormatError(f"{source.name}: unknown format: {what}")
-    known = ", ".join(shape.name for shape in SHAPES)
+    known = ", ".join(shape.name for shape in shapes)
     if not keys:
         return UnknownFormatError(f"{source.name}: unknown format: no JSON object in the first MiB; known: {known}")
     shown = ", ".join(sorted(keys)[:12])

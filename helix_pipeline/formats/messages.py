@@ -14,21 +14,22 @@ from helix_pipeline.formats.sequences import Positions
 _KNOWN = frozenset(MessageAdded.model_fields) - {"schema_version", "event_id", "event_type"}
 
 
-def reader() -> Callable[[dict[str, Any], str], Iterator[Outcome]]:
+def reader(default_id: str | None = None) -> Callable[[dict[str, Any], str], Iterator[Outcome]]:
     """Return a converter for the records of one file.
 
-    It counts positions per conversation, contiguous or not.
+    It counts positions per conversation, contiguous or not. `default_id` is the conversation of messages that name
+    none.
     """
     positions = Positions()
 
     def events(record: dict[str, Any], place: str) -> Iterator[Outcome]:
-        yield _message(record, place, positions)
+        yield _message(record, place, positions, default_id)
 
     return events
 
 
-def _message(record: dict[str, Any], place: str, positions: Positions) -> Outcome:
-    conversation_id = label(record.get("conversation_id"))
+def _message(record: dict[str, Any], place: str, positions: Positions, default_id: str | None) -> Outcome:
+    conversation_id = label(record.get("conversation_id", default_id))
     if not isinstance(conversation_id, str):
         return Rejected(place, "missing field", "`conversation_id` is missing or not a text")
     sequence = record.get("sequence")

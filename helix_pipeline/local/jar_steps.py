@@ -13,6 +13,9 @@ from helix_pipeline.local.toolchain import java
 _WANTED = ("lib", "plugin/delta-lake")
 """What Trino needs to read Delta tables; its other plug-ins are twice as large again."""
 
+_JVM_NOTE = "Picked up "
+"""How a JVM begins the line in which it says that it took options from the environment."""
+
 _COMPILE_TIMEOUT_S = 180
 
 
@@ -50,8 +53,8 @@ def compile_scala(sources: Sequence[Path], folder: Path, libraries: Sequence[Pat
     except subprocess.TimeoutExpired:
         raise ToolchainError(f"compiling {sources[0].name} took longer than {_COMPILE_TIMEOUT_S} s") from None
     if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines() or ["no word why"]
-        raise ToolchainError(f"{sources[0].name} could not be compiled: {said[0]}")
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line and not line.startswith(_JVM_NOTE)]
+        raise ToolchainError(f"{sources[0].name} could not be compiled: {(said or ['no word why'])[0]}")
 
 
 def pyspark_folder() -> Path:

@@ -29,8 +29,9 @@ _FOUND: dict[str, str] = {
         SELECT 'best ' || position || ': ' || model || ' (won ' || wins || ' of ' || debates || ')'
         FROM debate_positions WHERE best ORDER BY position LIMIT 4""",
     "ContextCompression": """
-        SELECT count(*) || ' long conversations, to ' || round(100 * avg(ratio))::int || ' % of '
-        || sum(original_tokens) || ' tokens' FROM compressed_contexts HAVING count(*) > 0""",
+        SELECT count(DISTINCT conversation_id) || ' long conversations, to '
+        || round(100 * sum(compressed_tokens) / sum(original_tokens))::int || ' % of ' || sum(original_tokens)
+        || ' tokens' FROM compressed_contexts HAVING count(*) > 0""",
     "LakeMaintenance": """
         SELECT sum(files_before) || ' files are now ' || sum(files_after) || ', ' || sum(rows_after) || ' rows'
         FROM lake_files""",

@@ -2,8 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from pyspark.sql import DataFrame, SparkSession
+
+from helix_pipeline.contracts.topics import Topic
+from helix_pipeline.settings import Settings
+from helix_pipeline.stores.bus import topic_ids
 
 BatchWriter = Callable[[DataFrame, int], None]
 """Writes one micro-batch: called by Spark with the raw records and the batch id."""
@@ -33,3 +38,8 @@ def query_id(spark: SparkSession) -> str:
 def parallelism(spark: SparkSession) -> int:
     """Return how many tasks run at once."""
     return int(spark.sparkContext.defaultParallelism)
+
+
+def topic_id_of(settings: Settings, topic: Topic) -> Callable[[], str]:
+    """Return what tells the id of the topic, by which offsets mean something; Kafka is asked at the first call."""
+    return cache(lambda: topic_ids(settings)[topic.name])

@@ -1,11 +1,12 @@
 """The lake's sink: executors decode and write Parquet, the driver commits the files of a batch at once.
 
 Records that break the contract go to the `quarantine` table and to the dead-letter topic in the same pass. The
-quarantine is committed first: the commit of the main table closes the batch.
+quarantine is committed first: the commit of the main table closes the batch, and says how far the table now holds the
+partitions of the topic (`stores.lake_reach`).
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import pyarrow as pa
@@ -17,16 +18,20 @@ from helix_pipeline.contracts.tables import LAKE_QUARANTINE, LAKE_TABLES, LakeTa
 from helix_pipeline.contracts.wire import Decoded
 from helix_pipeline.settings import Settings
 from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, parallelism, query_id
+from helix_pipeline.spark.extents import Extents, extents, joined, packed, unpacked
 from helix_pipeline.spark.source import read_batches
 from helix_pipeline.stores.deadletter import publish_dead_letters
 from helix_pipeline.stores.lake import DataFile, Lake, commit, open_lake, open_table, write_files
+from helix_pipeline.stores.lake_reach import Filled
 
-FILES = "table string, path string, partition string, size long, rows long, statistics string"
+FILES = "table string, path string, partition string, size long, rows long, statistics string, extents string"
 BUFFER_BYTES = 64 << 20
 
 
-def lake_writer(settings: Settings, query: str, table: LakeTable, report: Report) -> BatchWriter:
-    """Return the writer of a lake table."""
+def lake_writer(
+    settings: Settings, query: str, table: LakeTable, report: Report, topic_id: Callable[[], str]
+) -> BatchWriter:
+    """Return the writer of a lake table that is fed by the topic of this id."""
     lake = open_lake(settings)
     work = partial(_write, lake=lake, table=table.name, settings=settings)
 
@@ -34,21 +39,22 @@ def lake_writer(settings: Settings, query: str, table: LakeTable, report: Report
         spark = records.sparkSession
         files = records.coalesce(parallelism(spark)).mapInArrow(work, FILES).collect()
         app_id = query_id(spark)
-        _commit(lake, LAKE_QUARANTINE.name, files, app_id, batch_id)
-        fresh = _commit(lake, table.name, files, app_id, batch_id)
+        filled = Filled(topic_id(), joined(unpacked(file.extents) for file in files))
+        _commit(lake, LAKE_QUARANTINE.name, files, (app_id, batch_id, None))
+        fresh = _commit(lake, table.name, files, (app_id, batch_id, filled))
         rows = {name: sum(f.rows for f in files if f.table == name) for name in (table.name, LAKE_QUARANTINE.name)}
         report(BatchReport(query, rows[table.name], rows[LAKE_QUARANTINE.name], replayed=bool(files) and not fresh))
 
     return write
 
 
-def _commit(lake: Lake, name: str, rows: list[Row], app_id: str, batch_id: int) -> bool:
+def _commit(lake: Lake, name: str, rows: list[Row], batch: tuple[str, int, Filled | None]) -> bool:
     files = [
         DataFile(row.path, json.loads(row.partition), row.size, row.rows, row.statistics)
         for row in rows
         if row.table == name
     ]
-    return bool(files) and commit(_opened(lake.uri(name), lake, name), files, app_id, batch_id)
+    return bool(files) and commit(_opened(lake.uri(name), lake, name), files, *batch)
 
 
 _tables: dict[str, DeltaTable] = {}
@@ -66,13 +72,15 @@ def _write(batches: Iterable[pa.RecordBatch], lake: Lake, table: str, settings: 
     assert target.topic is not None
     good: list[pa.RecordBatch] = []
     bad: list[pa.RecordBatch] = []
+    held: Extents = {}
     for raw, decoded in read_batches(batches, target.topic.name):
+        held = joined([held, extents([raw])])
         good.append(decoded.rows)
         if decoded.rejected:
             bad.append(_quarantined(raw, decoded, target.topic.name))
         if _full(good, settings) or _full(bad, settings):
-            yield from _flush(lake, target, good, bad, settings)
-    yield from _flush(lake, target, good, bad, settings)
+            yield from _flush(lake, target, good, bad, settings, held=held)
+    yield from _flush(lake, target, good, bad, settings, held=held)
 
 
 def _full(batches: list[pa.RecordBatch], settings: Settings) -> bool:
@@ -82,20 +90,26 @@ def _full(batches: list[pa.RecordBatch], settings: Settings) -> bool:
 
 
 def _flush(
-    lake: Lake, target: LakeTable, good: list[pa.RecordBatch], bad: list[pa.RecordBatch], settings: Settings
+    lake: Lake,
+    target: LakeTable,
+    good: list[pa.RecordBatch],
+    bad: list[pa.RecordBatch],
+    settings: Settings,
+    *,
+    held: Extents,
 ) -> Iterator[pa.RecordBatch]:
     if bad:
         rejected = pa.Table.from_batches(bad)
         publish_dead_letters(settings, rejected)
-        yield _described(LAKE_QUARANTINE, write_files(lake, LAKE_QUARANTINE, rejected))
+        yield _described(LAKE_QUARANTINE, write_files(lake, LAKE_QUARANTINE, rejected), held)
     rows = pa.Table.from_batches(good, schema=target.schema)
     if rows.num_rows:
-        yield _described(target, write_files(lake, target, rows))
+        yield _described(target, write_files(lake, target, rows), held)
     good.clear()
     bad.clear()
 
 
-def _described(table: LakeTable, files: list[DataFile]) -> pa.RecordBatch:
+def _described(table: LakeTable, files: list[DataFile], held: Extents) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(
         {
             "table": [table.name] * len(files),
@@ -104,6 +118,7 @@ def _described(table: LakeTable, files: list[DataFile]) -> pa.RecordBatch:
             "size": [file.size for file in files],
             "rows": [file.rows for file in files],
             "statistics": [file.statistics for file in files],
+            "extents": [packed(held)] * len(files),
         }
     )
 

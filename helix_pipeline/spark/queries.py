@@ -10,7 +10,7 @@ from helix_pipeline.contracts.tables import EVENT_TABLES
 from helix_pipeline.contracts.topics import CONVERSATIONS, Topic
 from helix_pipeline.errors import UsageError
 from helix_pipeline.settings import Settings
-from helix_pipeline.spark.batch import BatchWriter, Report
+from helix_pipeline.spark.batch import BatchWriter, Report, topic_id_of
 from helix_pipeline.spark.graph_sink import graph_writer
 from helix_pipeline.spark.lake_sink import lake_writer
 from helix_pipeline.spark.source import read_topic
@@ -32,7 +32,11 @@ class Query:
 
 def _lake_queries() -> list[Query]:
     return [
-        Query(f"lake.{t.name}", t.topic, lambda s, r, t=t: lake_writer(s, f"lake.{t.name}", t, r))  # type: ignore[misc]
+        Query(
+            f"lake.{t.name}",
+            t.topic,
+            lambda s, r, t=t: lake_writer(s, f"lake.{t.name}", t, r, topic_id_of(s, t.topic)),  # type: ignore[misc]
+        )
         for t in EVENT_TABLES
         if t.topic is not None
     ]
@@ -40,7 +44,11 @@ def _lake_queries() -> list[Query]:
 
 def _warehouse_queries() -> list[Query]:
     return [
-        Query(f"warehouse.{n}", t.topic, lambda s, r, n=n: warehouse_writer(s, f"warehouse.{n}", n, r))  # type: ignore[misc]
+        Query(
+            f"warehouse.{n}",
+            t.topic,
+            lambda s, r, n=n, t=t: warehouse_writer(s, f"warehouse.{n}", n, r, topic_id_of(s, t.topic)),  # type: ignore[misc]
+        )
         for n, t in SOURCES.items()
         if t.topic is not None
     ]

@@ -1,10 +1,11 @@
 """The warehouse's sink: executors decode and insert columns, each block once.
 
 Query, batch, Kafka partition and first offset name a block, so that a replay sends the same blocks under the same
-deduplication tokens, and the server drops those that it has.
+deduplication tokens, and the server drops those that it has. The rows of a batch become visible bit by bit;
+`stream_progress` says which batches are whole.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 
@@ -17,21 +18,26 @@ from helix_pipeline.contracts.events import MessageAdded
 from helix_pipeline.settings import Settings
 from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, parallelism, query_id
 from helix_pipeline.spark.blocks import blocks
+from helix_pipeline.spark.extents import Extents, extents, joined, packed, unpacked
 from helix_pipeline.spark.source import read_batches
-from helix_pipeline.stores.warehouse import SOURCES, Warehouse, insert, open_warehouse
+from helix_pipeline.stores.warehouse import SOURCES, Warehouse, insert, open_warehouse, record_progress
 
-COUNTS = "written long, rejected long"
+COUNTS = "written long, rejected long, extents string"
 MESSAGE = MessageAdded.model_fields["event_type"].default
 
 
-def warehouse_writer(settings: Settings, query: str, table: str, report: Report) -> BatchWriter:
-    """Return the writer of a warehouse table."""
+def warehouse_writer(
+    settings: Settings, query: str, table: str, report: Report, topic_id: Callable[[], str]
+) -> BatchWriter:
+    """Return the writer of a warehouse table that is fed by the topic of this id."""
     house = open_warehouse(settings)
 
     def write(records: DataFrame, batch_id: int) -> None:
         spark = records.sparkSession
         work = partial(_insert, house=house, table=table, token=f"{query_id(spark)}/{batch_id}")
         counts = records.coalesce(parallelism(spark)).mapInArrow(work, COUNTS).collect()
+        held = joined(unpacked(count.extents) for count in counts)
+        record_progress(_client(house), table, topic_id(), query_id(spark), held)
         report(BatchReport(query, sum(c.written for c in counts), sum(c.rejected for c in counts)))
 
     return write
@@ -40,17 +46,19 @@ def warehouse_writer(settings: Settings, query: str, table: str, report: Report)
 def _insert(batches: Iterable[pa.RecordBatch], house: Warehouse, table: str, token: str) -> Iterator[pa.RecordBatch]:
     """Insert the records of a task, a block while the next is decoded; yields one row of `COUNTS`."""
     written = rejected = 0
+    held: Extents = {}
     with ThreadPoolExecutor(1) as sender:
         sent: Future[None] | None = None
         for block in blocks(batches):
             rows, refused = _decoded(block, table)
             written, rejected = written + rows.num_rows, rejected + refused
+            held = joined([held, extents(block)])
             if sent:
                 sent.result()
             sent = sender.submit(_send, house, table, rows, f"{token}/{_position(block)}")
         if sent:
             sent.result()
-    yield pa.RecordBatch.from_pydict({"written": [written], "rejected": [rejected]})
+    yield pa.RecordBatch.from_pydict({"written": [written], "rejected": [rejected], "extents": [packed(held)]})
 
 
 def _decoded(block: list[pa.RecordBatch], table: str) -> tuple[pa.Table, int]:

@@ -27,6 +27,7 @@ from helix_pipeline.contracts.rows import PARTITION_COLUMNS, partitioned
 from helix_pipeline.contracts.tables import LakeTable
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
+from helix_pipeline.stores.lake_reach import Filled, reach_after
 
 STATISTICS = (
     "conversation_id",
@@ -150,21 +151,25 @@ def write_files(lake: Lake, table: LakeTable, rows: pa.Table) -> list[DataFile]:
     return [_write_file(filesystem, root, day, part) for day, part in _by_day(rows, table.time_column)]
 
 
-def commit(target: DeltaTable, files: Sequence[DataFile], app_id: str, version: int) -> bool:
+def commit(
+    target: DeltaTable, files: Sequence[DataFile], app_id: str, version: int, filled: Filled | None = None
+) -> bool:
     """Add the files to a table in one commit; returns whether it did.
 
-    A batch (`app_id`, `version`) that is already in the table is left out: its files are orphans for VACUUM.
+    A batch (`app_id`, `version`) that is already in the table is left out: its files are orphans for VACUUM. `filled`
+    is which records the batch holds.
     """
     target.update_incremental()
     if committed(target, app_id, version):
         return False
+    transactions = [Transaction(app_id, version), *(reach_after(target, app_id, filled) if filled else ())]
     try:
         target.create_write_transaction(
             [_add_action(file) for file in files],
             mode="append",
             schema=target.schema(),
             partition_by=list(PARTITION_COLUMNS),
-            commit_properties=CommitProperties(app_transactions=[Transaction(app_id, version)]),
+            commit_properties=CommitProperties(app_transactions=transactions),
         )
     except (DeltaError, OSError) as error:
         raise StoreError(f"cannot commit to the lake table {target.table_uri}: {_plain(error)}") from None

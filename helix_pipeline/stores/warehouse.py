@@ -5,7 +5,7 @@ An insert carries a deduplication token: the same block inserted again under its
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
@@ -28,6 +28,9 @@ SOURCES: dict[str, LakeTable] = {
     "provider_metrics": LAKE_PROVIDER_CALLS,
 }
 """Warehouse table -> the lake table that holds the same events."""
+
+
+PROGRESS = ("table_name", "topic_id", "kafka_partition", "query_id", "first_offset", "next_offset")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,15 @@ def insert(connection: Client, table: str, rows: pa.Table, token: str) -> None:
     """Insert rows once: the same `token` again is answered and dropped by the server."""
     settings = {"insert_deduplication_token": token, "insert_deduplicate": 1, "async_insert": 0}
     connection.insert_arrow(table, rows, settings=settings)
+
+
+def record_progress(
+    connection: Client, table: str, topic_id: str, query_id: str, held: Mapping[int, tuple[int, int]]
+) -> None:
+    """Note that a table holds what these offsets of a topic's partitions have for it: [first, end) of each."""
+    rows = [[table, topic_id, partition, query_id, first, end] for partition, (first, end) in held.items()]
+    if rows:
+        connection.insert("stream_progress", rows, column_names=PROGRESS)
 
 
 def migrations() -> list[tuple[int, str, str]]:

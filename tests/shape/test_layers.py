@@ -24,7 +24,7 @@ def test_spark_defaults_say_what_the_session_says():
 
 def test_development_yaml_lists_every_setting_with_its_default():
     written = yaml.safe_load((ROOT / "configs" / "development.yaml").read_text())["bigdata"]
-    secret = {"password", "access_key", "secret_key"}
+    secret = {"password", "access_key", "secret_key", "llm_api_key", "embeddings_api_key"}
     defaults = Settings().model_dump(mode="json")
     expected = {
         name: {k: v for k, v in value.items() if k not in secret} if isinstance(value, dict) else value

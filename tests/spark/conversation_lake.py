@@ -54,14 +54,14 @@ def write_entities(root: Path, messages: list[Row]) -> str:
     return str(root)
 
 
-def fill(lake: Lake, rows: list[Row]) -> None:
-    """Add rows to the conversations; their Kafka offsets go by their order."""
+def fill(lake: Lake, rows: list[Row], query: str = "test") -> None:
+    """Add rows to the conversations as the first batch of a query; their Kafka offsets go by their order."""
     placed = [
         {**row, "kafka_partition": 0, "kafka_offset": offset, "ingested_at": row["timestamp"]}
         for offset, row in enumerate(rows)
     ]
     found = pa.Table.from_pylist(placed, schema=LAKE_CONVERSATIONS.schema)
-    commit(open_table(lake, "conversations"), write_files(lake, LAKE_CONVERSATIONS, found), "test", len(rows))
+    commit(open_table(lake, "conversations"), write_files(lake, LAKE_CONVERSATIONS, found), query, 0)
 
 
 def written(root: Path | str, table: str) -> list[Row]:

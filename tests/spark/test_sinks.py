@@ -24,6 +24,7 @@ from helix_pipeline.spark.lake_sink import _quarantined, lake_writer
 from helix_pipeline.spark.source import read_batches
 from helix_pipeline.spark.warehouse_sink import _selected
 from helix_pipeline.stores.lake import Lake, count_rows, create_tables, open_lake, open_table
+from helix_pipeline.stores.lake_reach import reach_in
 
 pytestmark = pytest.mark.spark
 
@@ -173,7 +174,7 @@ def test_spark_takes_the_types_of_the_contract(spark, topic, some):
 def test_the_lake_is_read_by_spark_as_the_stream_wrote_it(spark, configured, lake, in_query):
     reports: list[BatchReport] = []
     records = frame(spark, GOOD, slices=3)
-    lake_writer(configured, "lake.conversations", LAKE_CONVERSATIONS, reports.append)(records, 0)
+    lake_writer(configured, "lake.conversations", LAKE_CONVERSATIONS, reports.append, lambda: "topic")(records, 0)
     assert reports == [BatchReport("lake.conversations", 5)]
     found = spark.read.format("delta").load(lake.spark_uri("conversations"))
     columns = LAKE_CONVERSATIONS.schema.names
@@ -189,9 +190,11 @@ def test_the_lake_is_read_by_spark_as_the_stream_wrote_it(spark, configured, lak
 def test_a_batch_written_again_is_reported_as_a_replay(spark, configured, lake, in_query):
     reports: list[BatchReport] = []
     for batch, values in ((0, GOOD[:2]), (0, GOOD[:2]), (1, GOOD[2:]), (2, [])):
-        lake_writer(configured, "q", LAKE_CONVERSATIONS, reports.append)(frame(spark, values), batch)
+        lake_writer(configured, "q", LAKE_CONVERSATIONS, reports.append, lambda: "topic")(frame(spark, values), batch)
     assert [(report.written, report.replayed) for report in reports] == [(2, False), (2, True), (3, False), (0, False)]
-    assert count_rows(open_table(lake, "conversations")) == len(GOOD)
+    table = open_table(lake, "conversations")
+    assert count_rows(table) == len(GOOD)
+    assert reach_in(table, "topic", 3) == (100, 103), "of both batches, which begin at 100 here"
 
 
 @pytest.mark.parametrize("table", LAKE_TABLES, ids=lambda table: table.name)

@@ -21,7 +21,9 @@ from helix_pipeline.services.progress import read_progress
 from helix_pipeline.services.streaming import run
 from helix_pipeline.settings import Settings
 from helix_pipeline.spark.queries import QUERIES, select
-from helix_pipeline.stores import bus, graph, lake, warehouse
+from helix_pipeline.stores import bus, graph, hot_copy, lake, warehouse
+from helix_pipeline.stores.lake_reach import reach_in
+from helix_pipeline.stores.log_reader import partition_of
 
 pytestmark = [pytest.mark.spark, pytest.mark.servers]
 
@@ -143,6 +145,23 @@ def test_a_second_run_goes_on_where_the_first_ended(bench):
     assert len(bench.in_lake()) == len(set(bench.in_lake())) == 12
     assert len(bench.in_warehouse()) == 12
     assert sum(n for k, n in bench.in_graph().items() if k.startswith(bench.prefix)) == 12
+
+
+def test_the_stores_say_up_to_where_they_hold_the_log(bench):
+    """What the context service builds on: from the first record to the last, over several batches and runs."""
+    for start in (0, 6):
+        bench.publish(*bench.messages(6, start=start), b"no event")
+        bench.stream("lake.conversations", "warehouse.conversation_messages")
+    topic_id = bus.topic_ids(bench.settings)[CONVERSATIONS.name]
+    keys = {message.key.encode() for message in bench.messages(6)}
+    mine = {partition_of(key, CONVERSATIONS.partitions) for key in keys}
+    ranges = bus.record_ranges(bench.settings, CONVERSATIONS.name)
+    with warehouse.client(warehouse.open_warehouse(bench.settings)) as client:
+        held = hot_copy.held(client, topic_id)
+    table = lake.open_table(lake.open_lake(bench.settings), "conversations")
+    for partition in mine:
+        assert held[partition] == [ranges[partition]]
+        assert reach_in(table, topic_id, partition) == ranges[partition]
 
 
 def test_a_replayed_batch_changes_nothing(bench):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helix_pipeline.domain.context.tokens import count, longest_prefix
+from helix_pipeline.domain.context.tokens import count, longest_prefix, prefix_that
 
 
 @pytest.mark.parametrize(
@@ -16,14 +16,19 @@ from helix_pipeline.domain.context.tokens import count, longest_prefix
         ("don't", 2),
         ("antidisestablishmentarianism", 5),
         ("kitchens", 1),
-        ("languages", 2),
-        ("1234", 2),
-        ("2 + 2 = 4", 5),
-        ("...", 2),
+        ("languages", 1),
+        ("basketball", 1),
+        ("conversation", 2),
+        ("7", 2),
+        ("1234", 3),
+        ("2 + 2 = 4", 8),
+        ("...", 1),
+        ("-----", 2),
         ("a\n\nb", 3),
         ("snake_case", 3),
         ("お誕生日おめでとう", 9),
         ("Grüße", 3),
+        ("спасибо", 3),
         ("\U0001f600", 2),
     ],
 )
@@ -65,7 +70,24 @@ def test_a_cut_text_is_never_over_its_limit(text: str, limit: int) -> None:
         ("antidisestablishmentarianism", 4, ""),
         ("日" * 30, 4, "日" * 4),
         ("क्षि" * 10, 4, "क्षि"),
+        ("क्षि" * 10, 5, "क्षि"),
+        ("see 日" + "日" * 30, 4, "see 日日日"),
+        ("one two three four five six", 5, "one two three four five"),
+        ("one  ", 1, "one"),
+        ("one", -1, ""),
     ],
 )
 def test_a_text_is_cut_after_a_word_or_a_letter_with_its_marks(text: str, limit: int, cut: str) -> None:
     assert text[: longest_prefix(text, limit)] == cut
+
+
+def test_of_a_long_text_only_the_beginning_is_counted() -> None:
+    asked: list[int] = []
+
+    def fits(start: str) -> bool:
+        asked.append(len(start))
+        return len(start) <= 70
+
+    assert prefix_that(fits, "word " * 100_000) == 69
+    assert max(asked) <= 2 * 70 + 5
+    assert len(asked) <= 12

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Literal
 
 from helix_pipeline.domain.context.request import Strategy
+
+SummaryBy = Literal["extract", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class CompressedContext:
 
     `selected` are the kept parts of older messages, in order, `recent` the newest messages; `summary` and
     `key_decisions` are sentences of the conversation, `key_entities` names in it, the most important first. `warning`
-    says that the quality is below what was asked for, and what would help.
+    says that the quality is below what was asked for, and what would help. `summary_by` is `model` where a language
+    model wrote the summary; `summary_note` says why its summary was not taken, where one was asked.
     """
 
     summary: str
@@ -68,3 +72,20 @@ class CompressedContext:
     messages: tuple[ChatMessage, ...]
     stats: CompressionStats
     warning: str | None = None
+    summary_by: SummaryBy = "extract"
+    summary_note: str | None = None
+
+    def answer(self) -> dict[str, Any]:
+        """Return the parts under the names that the API and the shell give them."""
+        return {
+            "summary": self.summary,
+            "summary_by": self.summary_by,
+            "summary_note": self.summary_note,
+            "key_entities": self.key_entities,
+            "key_decisions": self.key_decisions,
+            "recent_messages": self.recent,
+            "selected_messages": self.selected,
+            "compression_stats": self.stats,
+            "warning": self.warning,
+            "messages": self.messages,
+        }

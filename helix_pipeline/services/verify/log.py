@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from helix_pipeline.contracts.topics import Topic
-from helix_pipeline.contracts.wire import decoder
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.bus import Ranges, read_records
+from helix_pipeline.stores.log_reader import decoded
 
 BATCH_RECORDS = 2_000
 """Few enough that records of the largest size fit into memory, many enough for full speed."""
@@ -35,10 +35,10 @@ def read_log(settings: Settings, topic: Topic, ranges: Ranges) -> Iterator[LogBa
 
 
 def _decode(topic: Topic, messages: list[Any]) -> LogBatch:
-    partitions = pa.array([message.partition() for message in messages], pa.int32())
-    offsets = pa.array([message.offset() for message in messages], pa.int64())
-    times = pa.array([message.timestamp()[1] for message in messages], pa.timestamp("ms", tz="UTC"))
-    decoded = decoder(topic).decode([message.value() for message in messages], partitions, offsets, times)
-    rejected = pa.array([rejection.index for rejection in decoded.rejected], pa.int64())
-    places = pa.table({"part": partitions, "off": offsets})
-    return LogBatch(pa.Table.from_batches([decoded.rows]), places.take(rejected))
+    found = decoded(topic, messages)
+    rejected = [messages[rejection.index] for rejection in found.rejected]
+    places = {
+        "part": pa.array([message.partition() for message in rejected], pa.int32()),
+        "off": pa.array([message.offset() for message in rejected], pa.int64()),
+    }
+    return LogBatch(pa.Table.from_batches([found.rows]), pa.table(places))

@@ -1,0 +1,1 @@
+"""The context engine as a service: replay, search, statistics and new messages of conversations in the stores."""

@@ -1,0 +1,154 @@
+"""Short reads of one topic, again and again: consumers that stay connected, and where the records of a key are.
+
+For long reads of whole ranges see `stores.bus.read_records`, which connects anew each time.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, LifoQueue
+from threading import Lock
+
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from helix_pipeline.contracts.topics import Topic
+from helix_pipeline.contracts.wire import Decoded, decoder
+from helix_pipeline.errors import StoreError
+from helix_pipeline.settings import Settings
+from helix_pipeline.stores.kafka_client import admin_client, reader_config, result_of
+
+ANSWER_TIMEOUT_S = 3.0
+"""How long the brokers may take to say where a partition ends."""
+
+AWAY_S = 5.0
+"""For how long brokers that did not answer are not asked again."""
+
+BATCH_RECORDS = 1_000
+"""Records that are handed over at once: few enough for memory where they are large."""
+POLL_S = 0.05
+KEPT_CONSUMERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """The identity of a topic, by which offsets mean something, and its number of partitions."""
+
+    topic_id: str
+    partitions: int
+
+
+class LogReader:
+    """Reads records of a topic by partition and offset. Safe for threads; close it at the end."""
+
+    def __init__(self, settings: Settings, topic: Topic) -> None:
+        self._settings = settings
+        self._topic = topic.name
+        self._idle: LifoQueue[Consumer] = LifoQueue(KEPT_CONSUMERS)
+        self._admin: AdminClient | None = None
+        self._lock = Lock()
+        self._away_until = 0.0
+
+    def close(self) -> None:
+        """Disconnect."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+    def state(self) -> TopicState:
+        """Return what the brokers say of the topic. Raises StoreError where they do not answer, or have none."""
+        self._ask_again()
+        with self._lock:
+            self._admin = self._admin or admin_client(self._settings)
+        asked = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=ANSWER_TIMEOUT_S)
+        try:
+            found = result_of(asked[self._topic], self._settings, f"describe topic {self._topic}")
+        except StoreError:
+            self._away_until = time.monotonic() + AWAY_S
+            raise
+        return TopicState(str(found.topic_id), len(found.partitions))
+
+    def ends(self, partition: int) -> tuple[int, int]:
+        """Return the first offset that is kept and the one after the last. Raises StoreError."""
+        self._ask_again()
+        place = TopicPartition(self._topic, partition)
+        try:
+            with self._consumer() as consumer:
+                low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S)
+        except KafkaException as error:
+            self._away_until = time.monotonic() + AWAY_S
+            reason = f"does not say where partition {partition} of {self._topic} ends ({error.args[0].str()})"
+            raise StoreError(f"Kafka at {self._settings.kafka.address} {reason}") from None
+        return low, high
+
+    def read(self, partition: int, start: int, end: int, deadline: float) -> Iterator[list[Message]]:
+        """Yield the records of [start, end) in order, in lists; ends early where the clock passes `deadline`.
+
+        `deadline` is a value of `time.monotonic()`. Raises StoreError where the range is no longer kept.
+        """
+        if start >= end:
+            return
+        with self._consumer() as consumer:
+            consumer.assign([TopicPartition(self._topic, partition, start)])
+            while start < end and time.monotonic() < deadline:
+                records = consumer.consume(min(BATCH_RECORDS, end - start), timeout=POLL_S)
+                last = [self._place(record) for record in records]
+                start = max([start, *last])
+                if found := [record for record in records if not record.error() and record.offset() < end]:
+                    yield found
+
+    def _place(self, record: Message) -> int:
+        """Return the offset that follows a record, or that the end of the partition has."""
+        error = record.error()
+        if error is None:
+            return int(record.offset()) + 1
+        if error.code() == KafkaError._PARTITION_EOF:
+            return int(record.offset())
+        raise StoreError(f"Kafka: cannot read {self._topic} partition {record.partition()}: {error.str()}")
+
+    def _ask_again(self) -> None:
+        if time.monotonic() < self._away_until:
+            raise StoreError(f"Kafka at {self._settings.kafka.address} did not answer a moment ago")
+
+    @contextmanager
+    def _consumer(self) -> Iterator[Consumer]:
+        """Lend a consumer; it is kept for the next one to ask, unless enough are, or it failed."""
+        try:
+            consumer = self._idle.get_nowait()
+        except Empty:
+            consumer = Consumer(reader_config(self._settings) | {"fetch.wait.max.ms": 1})
+        kept = False
+        try:
+            yield consumer
+            if not self._idle.full():
+                consumer.unassign()
+                self._idle.put_nowait(consumer)
+                kept = True
+        finally:
+            if not kept:
+                consumer.close()
+
+
+def decoded(topic: Topic, records: Sequence[Message]) -> Decoded:
+    """Return what records hold: the rows of the contract, and which records break it."""
+    partitions = pa.array([record.partition() for record in records], pa.int32())
+    offsets = pa.array([record.offset() for record in records], pa.int64())
+    times = pa.array([record.timestamp()[1] for record in records], pa.timestamp("ms", tz="UTC"))
+    return decoder(topic).decode([record.value() for record in records], partitions, offsets, times)
+
+
+_M, _SEED, _WORD = 0x5BD1E995, 0x9747B28C, 0xFFFFFFFF
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition that Kafka's own producers choose for a key: murmur2, without its sign (Kafka, `Utils`)."""
+    h = (_SEED ^ len(key)) & _WORD
+    whole = len(key) & ~3
+    for start in range(0, whole, 4):
+        k = int.from_bytes(key[start : start + 4], "little") * _M & _WORD
+        h = (h * _M & _WORD) ^ ((k ^ k >> 24) * _M & _WORD)
+    if rest := key[whole:]:
+        h = (h ^ int.from_bytes(rest, "little")) * _M & _WORD
+    h = (h ^ h >> 13) * _M & _WORD
+    return ((h ^ h >> 15) & 0x7FFFFFFF) % partitions
