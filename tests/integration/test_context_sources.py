@@ -18,6 +18,7 @@ from helix_pipeline.errors import NotFoundError, StoreError
 from helix_pipeline.local import servers
 from helix_pipeline.services.context.conversations import find
 from helix_pipeline.services.context.current import current
+from helix_pipeline.services.context.holdings import lake_of
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores import warehouse
@@ -118,6 +119,8 @@ def test_other_events_of_the_conversation_are_no_messages(place, name):
     for carry in (lambda: None, place.carry):
         carry()
         assert read(place.settings, name)[1].equals(expected(name, 2))
+    with ContextStores(place.settings) as stores:
+        assert sorted(lake_of(stores, name, None).sequence.tolist()) == [0, 1]
 
 
 def test_an_unknown_conversation_is_said_to_be_unknown(place, tmp_path):

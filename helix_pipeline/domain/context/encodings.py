@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from helix_pipeline.domain.context import tokens
-from helix_pipeline.domain.context.text import Text
+from helix_pipeline.domain.context.text import Text, analyse
 from helix_pipeline.domain.context.tokens import prefix_that
 from helix_pipeline.errors import ToolchainError, UsageError
 
@@ -78,7 +78,8 @@ class _Estimate:
         return tokens.count(text)
 
     def counts(self, texts: pa.StringArray) -> NDArray[np.int64]:
-        return np.fromiter((tokens.count(text or "") for text in texts.to_pylist()), np.int64, len(texts))
+        found = analyse(texts.fill_null(""))
+        return np.bincount(found.text_of, found.tokens, len(texts)).astype(np.int64)
 
     def of_sentences(self, text: Text) -> NDArray[np.int64]:
         return text.tokens
