@@ -80,7 +80,7 @@ def test_a_whole_conversation_comes_in_pages(client: TestClient, conversation_id
         page = ReplayPage.model_validate(answer.json())
         seen += [message.model_dump() for message in page.messages]
         cursor, pages = page.next_cursor, pages + 1
-    assert (page.source, page.complete) == ("clickhouse", True)
+    assert (page.source, page.complete) == ("kafka", True)
     assert pages == 3
     assert [(one["sequence"], one["content"], one["name"]) for one in seen] == [
         (number, said(number)["content"], said(number).get("name")) for number in range(SIZE)
@@ -91,7 +91,7 @@ def test_a_stream_has_the_same_messages_a_line_each(client: TestClient, conversa
     body = {"conversation_id": conversation_id, "compression_strategy": "none"}
     answer = client.post("/v1/context/replay", json=body, headers={"Accept": "application/x-ndjson"})
     assert answer.headers["content-type"].startswith("application/x-ndjson")
-    assert (answer.headers["helix-source"], answer.headers["helix-complete"]) == ("clickhouse", "true")
+    assert (answer.headers["helix-source"], answer.headers["helix-complete"]) == ("kafka", "true")
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert lines == replay(client, **body).json()["messages"]
     assert len(lines) == SIZE

@@ -109,7 +109,7 @@ def _conversation(
         raise _nothing(conversation_id, log is not None and not chosen.newest.unread, notes)
     return Conversation(
         conversation_id=conversation_id,
-        source=chosen.holding.source,
+        source=chosen.holding.source if len(chosen.holding.sequence) else "kafka",
         notes=tuple(notes),
         complete=log is not None and sound,
         head=_head(chosen, log) if log and sound else None,
