@@ -3,7 +3,6 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from uuid import uuid4
 
 import pytest
 from context_stores import AT, Installation, message, said
@@ -16,19 +15,8 @@ from helix_pipeline.services.context.requests import ReplayRequest
 from helix_pipeline.services.context.search import SearchRequest, search
 from helix_pipeline.services.context.stats import CacheState, stats
 from helix_pipeline.services.context.stores import ContextStores
-from helix_pipeline.settings import Settings
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture(scope="module")
-def place(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    return Installation(settings, tmp_path_factory.mktemp("context"))
-
-
-@pytest.fixture
-def name() -> str:
-    return f"conversation-{uuid4().hex}"
 
 
 @pytest.fixture

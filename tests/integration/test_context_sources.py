@@ -2,14 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from context_stores import Installation, message, said
+from context_stores import message, said
 
 from helix_pipeline.contracts.events import ConversationCompleted
 from helix_pipeline.contracts.topics import CONVERSATIONS
@@ -25,16 +24,6 @@ from helix_pipeline.stores import warehouse
 from helix_pipeline.stores.log_reader import partition_of
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture(scope="module")
-def place(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    return Installation(settings, tmp_path_factory.mktemp("context"))
-
-
-@pytest.fixture
-def name() -> str:
-    return f"conversation-{uuid4().hex}"
 
 
 def read(settings: Settings, name: str) -> tuple[str, pa.Table]:

@@ -2,14 +2,14 @@
 
 import json
 import os
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+from web_server import answered, web_server
 
 from helix_pipeline.services.alerts import clear, stream_problems, tell
 from helix_pipeline.settings import Settings, load
@@ -22,21 +22,12 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The address of a web server, and the alerts that it got."""
     got: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
+    def note(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        got.append(json.loads(body))
+        answered(request, b"", 204)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/", got
-        server.shutdown()
-        thread.join(10)
+    with web_server(note) as url:
+        yield f"{url}/", got
 
 
 def home_with(tmp_path: Path, **state: Any) -> Settings:

@@ -3,13 +3,13 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import numpy as np
 import pytest
+from web_server import answered, web_server
 
 from helix_pipeline.errors import SettingsError, StoreError
 from helix_pipeline.settings_sections import ContextSettings
@@ -38,33 +38,17 @@ def slow(_: dict[str, Any]) -> bytes:
 def endpoint(answer: Answer, status: int = 200, asked: list[dict[str, Any]] | None = None) -> Iterator[ContextSettings]:
     """Settings of an endpoint; `asked` collects what it was sent."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if asked is not None:
-                asked.append({"path": self.path, "key": self.headers["Authorization"], **body})
-            told = answer(body)
-            with suppress(BrokenPipeError):
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(told)))
-                self.end_headers()
-                self.wfile.write(told)
+    def respond(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        given = json.loads(body)
+        if asked is not None:
+            asked.append({"path": request.path, "key": request.headers["Authorization"], **given})
+        answered(request, answer(given), status)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/v1/"
     key: Any = "secret-key"
-    try:
+    with web_server(respond) as url:
         yield ContextSettings(
-            embeddings_base_url=url, embeddings_model="small", embeddings_api_key=key, embeddings_timeout_s=0.5
+            embeddings_base_url=f"{url}/v1/", embeddings_model="small", embeddings_api_key=key, embeddings_timeout_s=0.5
         )
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def counted(result: str) -> float:

@@ -3,14 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from web_server import answered, web_server
 
 from helix_pipeline.domain.context.conversation import CONVERSATION
 from helix_pipeline.domain.context.result import ChatMessage, CompressedContext, CompressionStats
@@ -32,13 +32,7 @@ def said(text: str, finish: str = "stop") -> Answer:
 
 
 def raw(body: bytes, status: int = 200) -> Answer:
-    def answer(request: BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
-        request.send_response(status)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
-
-    return answer
+    return lambda request, _: answered(request, body, status)
 
 
 def drop_by_drop(request: BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
@@ -57,25 +51,14 @@ def silent(request: BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
 def model(answer: Answer, asked: list[dict[str, Any]] | None = None) -> Iterator[ContextSettings]:
     """Settings of an endpoint that gives one answer to all; `asked` collects what it was sent."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if asked is not None:
-                asked.append({"path": self.path, "key": self.headers["Authorization"], **body})
-            with suppress(BrokenPipeError):
-                answer(self, body)
+    def respond(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        given = json.loads(body)
+        if asked is not None:
+            asked.append({"path": request.path, "key": request.headers["Authorization"], **given})
+        answer(request, given)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}/v1"
-        yield ContextSettings(llm_base_url=url, llm_model="some-model", llm_api_key="a-key", llm_timeout_s=0.5)
-    finally:
-        server.shutdown()
-        server.server_close()
+    with web_server(respond) as url:
+        yield ContextSettings(llm_base_url=f"{url}/v1", llm_model="some-model", llm_api_key="a-key", llm_timeout_s=0.5)
 
 
 def conversation() -> pa.Table:

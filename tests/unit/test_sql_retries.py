@@ -7,10 +7,10 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from web_server import answered, web_server
 
 from helix_pipeline.errors import StoreError, UsageError
 from helix_pipeline.settings import Settings, load
@@ -31,29 +31,14 @@ def answering(*errors: dict[str, object]) -> Iterator[tuple[Settings, list[str]]
     """Settings of a server that fails one statement with each error and then gives a row; the statements it got."""
     left, got = list(errors), []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            outcome = {"error": left.pop(0)} if left else {"columns": [COLUMN], "data": [[1]]}
-            answer = {"id": f"q{len(got)}", "infoUri": "", "stats": {"state": "FINISHED"}, **outcome}
-            body = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        got.append(body.decode())
+        outcome = {"error": left.pop(0)} if left else {"columns": [COLUMN], "data": [[1]]}
+        told = {"id": f"q{len(got)}", "infoUri": "", "stats": {"state": "FINISHED"}, **outcome}
+        answered(request, json.dumps(told).encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        address = f"http://127.0.0.1:{server.server_port}"
+    with web_server(answer) as address:
         yield load(environ={}, flags={"trino.url": address, "trino.timeout_s": 2}), got
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_a_statement_waits_for_a_node_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
