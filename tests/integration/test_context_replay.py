@@ -1,11 +1,13 @@
 """Replay, search, statistics and new messages of conversations in real stores; what is cached, and until when."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import pytest
 from context_stores import AT, Installation, message, said
+from web_server import answered, web_server
 
 from helix_pipeline.contracts.events import ConversationCompleted
 from helix_pipeline.errors import NotFoundError, UsageError
@@ -218,6 +220,33 @@ def test_search_finds_what_was_said_with_what_stands_beside_it(place, stores, na
     place.publish(message(name, 4, "The giraffes were fed on Sunday."))
     found = search(stores, SearchRequest(query="Were the giraffes fed?", conversation_id=name, top_k=1, neighbours=0))
     assert found.hits[0].message.sequence == 4 and found.hits[0].before == found.hits[0].after == ()
+
+
+def test_search_goes_by_the_vectors_of_an_endpoint_as_long_as_it_answers(place, name):
+    """An endpoint for which everything about animals is alike; then one that is gone when the question comes."""
+    asked: list[str] = []
+    up = True
+
+    def embed(request, body):
+        texts = json.loads(body)["input"]
+        asked.extend(texts)
+        rows = [
+            {"index": n, "embedding": [1.0, 0.0] if re.search("hamster|rodent", one) else [0.0, 1.0]}
+            for n, one in enumerate(texts)
+        ]
+        answered(request, json.dumps({"data": rows}).encode(), 200 if up else 500)
+
+    texts = ["We had tea.", "My hamster sleeps.", "The train was late.", "It rains."]
+    place.publish(*(message(name, number, text) for number, text in enumerate(texts)))
+    with web_server(embed) as url:
+        wanted = {"embeddings_base_url": f"{url}/v1", "embeddings_model": "small"}
+        context = place.settings.context.model_copy(update=wanted)
+        with ContextStores(place.settings.model_copy(update={"context": context})) as stores:
+            request = SearchRequest(query="Which rodent is it?", conversation_id=name, top_k=1)
+            assert search(stores, request).hits[0].message.content == texts[1]
+            assert sorted(asked) == sorted([*texts, request.query])
+            up = False
+            assert len(search(stores, request).hits) == 1
 
 
 def test_search_looks_into_all_conversations_of_a_user(place, name, tmp_path):
