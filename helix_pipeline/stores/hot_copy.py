@@ -6,7 +6,6 @@ it is read. Nothing is sorted by the server.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -28,10 +27,9 @@ _HELD = """
 SELECT kafka_partition, min(first_offset), max(next_offset) FROM stream_progress
 WHERE table_name = {table:String} AND topic_id = {topic:String} GROUP BY kafka_partition, query_id
 """
-_STARTED = "SELECT min(first_ingested), count() FROM conversation_starts WHERE conversation_id = {id:String}"
 _OF_USER = """
-SELECT conversation_id FROM user_conversations WHERE user_id = {user:String}
-GROUP BY conversation_id ORDER BY max(last_said) DESC, conversation_id LIMIT {limit:UInt32}
+SELECT conversation_id FROM conversation_messages WHERE user_id = {user:String}
+GROUP BY conversation_id ORDER BY max(timestamp) DESC, conversation_id LIMIT {limit:UInt32}
 """
 
 
@@ -85,12 +83,6 @@ def held(client: Client, topic_id: str) -> dict[int, list[tuple[int, int]]]:
     for partition, first, end in client.query(_HELD, parameters={"table": TABLE, "topic": topic_id}).result_rows:
         found.setdefault(int(partition), []).append((int(first), int(end)))
     return found
-
-
-def started(client: Client, conversation_id: str) -> datetime | None:
-    """Return when the first message of a conversation came, whether it is still there or not; none if unknown."""
-    first, known = client.query(_STARTED, parameters={"id": conversation_id}).result_rows[0]
-    return first if known else None
 
 
 def conversations_of(client: Client, user_id: str, limit: int) -> list[str]:

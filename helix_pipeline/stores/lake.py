@@ -27,7 +27,7 @@ from helix_pipeline.contracts.rows import PARTITION_COLUMNS, partitioned
 from helix_pipeline.contracts.tables import LakeTable
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores.lake_reach import Filled, reach_after
+from helix_pipeline.stores.lake_reach import Filled, forget, reach_after
 
 STATISTICS = (
     "conversation_id",
@@ -172,6 +172,7 @@ def commit(
             commit_properties=CommitProperties(app_transactions=transactions),
         )
     except (DeltaError, OSError) as error:
+        forget(target)
         raise StoreError(f"cannot commit to the lake table {target.table_uri}: {_plain(error)}") from None
     return True
 

@@ -94,9 +94,9 @@ def record_progress(
     connection: Client, table: str, topic_id: str, query_id: str, held: Mapping[int, tuple[int, int]]
 ) -> None:
     """Note that a table holds what these offsets of a topic's partitions have for it: [first, end) of each."""
-    rows = [[table, topic_id, partition, query_id, first, end] for partition, (first, end) in held.items()]
+    rows = [(table, topic_id, partition, query_id, first, end) for partition, (first, end) in held.items()]
     if rows:
-        connection.insert("stream_progress", rows, column_names=PROGRESS)
+        connection.insert_arrow("stream_progress", pa.table(list(map(pa.array, zip(*rows, strict=True))), PROGRESS))
 
 
 def migrations() -> list[tuple[int, str, str]]:

@@ -68,7 +68,7 @@ def takes_nulls(table: str, field: pa.Field) -> bool:
     return not info.is_required() and info.default is None
 
 
-DERIVED = {"stream_progress", "conversation_starts", "user_conversations"}
+DERIVED = {"stream_progress"}
 """Tables that hold no events."""
 
 

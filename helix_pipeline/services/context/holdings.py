@@ -6,7 +6,6 @@ bit by bit, so the newest row says nothing. The lake is sure of what its newest 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +18,6 @@ from helix_pipeline.services.context.coverage import Range
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.stores import hot_copy, lake_conversation
 from helix_pipeline.stores.lake_reach import reach_in
-
-EXPIRY_MARGIN = timedelta(hours=1)
-"""Before its time is over, a row may already be gone by the time it is read."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,6 @@ def hot_copy_of(stores: ContextStores, conversation_id: str, log: LogEnd | None)
     """Return what ClickHouse has. Raises StoreError."""
     with stores.house() as client:
         held = hot_copy.held(client, log.topic_id).get(log.partition, []) if log else []
-        began = hot_copy.started(client, conversation_id)
         found = hot_copy.outline(client, conversation_id)
 
     def read(after: int, rows: int) -> Iterator[pa.Table]:
@@ -68,7 +63,7 @@ def hot_copy_of(stores: ContextStores, conversation_id: str, log: LogEnd | None)
             yield page
 
     version = _version(found.kafka_offset, found.kafka_partition, log)
-    return Holding("clickhouse", held, found.sequence, version, read, found.nbytes, _expired(stores, began))
+    return Holding("clickhouse", held, found.sequence, version, read, found.nbytes, _expired(stores))
 
 
 def lake_of(stores: ContextStores, conversation_id: str, log: LogEnd | None) -> Holding:
@@ -96,9 +91,7 @@ def _version(offsets: NDArray[np.int64], partitions: NDArray[np.int64], log: Log
     return int(own.max()) + 1 if len(own) else 0
 
 
-def _expired(stores: ContextStores, began: datetime | None) -> str:
-    """Return what to say of a conversation that began so long ago that the hot copy drops its first messages."""
+def _expired(stores: ContextStores) -> str:
+    """Return what the hot copy may have lost of a conversation whose numbers do not run through."""
     days = stores.settings.clickhouse.ttl_days
-    if began is None or began.replace(tzinfo=UTC) + timedelta(days=days) > datetime.now(UTC) + EXPIRY_MARGIN:
-        return ""
-    return f"the conversation began {began:%Y-%m-%d}, and messages leave the hot copy after {days} days"
+    return f"the numbers of the messages have gaps, and messages leave the hot copy after {days} days"
