@@ -1,8 +1,9 @@
 """How fast a conversation comes back: compressed, from 10 thousand to 10 million tokens, and through the service.
 
 The conversations are SGD, one message after the other again and again. `compress` is the domain function in a process
-of its own, on one core; its memory is what the process grew by beyond its peak while it made the conversation. The service reads from the
-real ClickHouse, whose rows the real stream wrote; `floor` is the same query of the same rows without the service.
+of its own, on one core; its memory is what the process grew by beyond its peak while it made the conversation. The
+service reads from the real ClickHouse, whose rows the real stream wrote; `floor` is the same query of the same rows
+without the service.
 """
 
 import gzip
