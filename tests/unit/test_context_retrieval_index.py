@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helix_pipeline.domain.context.conversation import CONVERSATION
+from helix_pipeline.domain.context.retrieval.dialogue import SHORT_SESSION
 from helix_pipeline.domain.context.retrieval.embedding import static_embedding
 from helix_pipeline.domain.context.retrieval.index import Index, build
 from helix_pipeline.domain.context.retrieval.ranking import shipped_ranking
@@ -156,7 +157,9 @@ def test_neighbours_are_those_of_the_same_session(index):
     assert found["words_two_before"].tolist() == pytest.approx([0, 0, words[0], 0, 0, words[3]])
     assert found["words_two_after"].tolist() == pytest.approx([words[2], 0, 0, words[5], 0, 0])
     assert found["words_session_most"].tolist() == pytest.approx([max(words[:3])] * 3 + [max(words[3:])] * 3)
-    assert found["words_session_mean"].tolist() == pytest.approx([np.mean(words[:3])] * 3 + [np.mean(words[3:])] * 3)
+    assert found["words_session_mean"].tolist() == pytest.approx(
+        [sum(words[:3]) / SHORT_SESSION] * 3 + [sum(words[3:]) / SHORT_SESSION] * 3
+    )
 
 
 def test_a_session_is_as_like_as_all_its_messages_together(index):
@@ -226,3 +229,11 @@ def test_any_conversation_and_question_have_probabilities_again_the_same(said, q
     assert scores.shape == (len(said),)
     assert ((scores >= 0) & (scores <= 1)).all()
     assert scores.tolist() == index_of(said).scores(question).tolist()
+
+
+def test_a_message_alone_in_its_session_is_found_by_its_word():
+    """Its own likeness is the mean of its session, which speaks against a message in a long one."""
+    said = [("Anna", "1", "We talked about the weather and the news.")] * 30 + [("Ben", "2", "I decided to use Redis.")]
+    messages = conversation(said)
+    found = build(messages, analyse(messages["content"].combine_chunks())).scores("Redis")
+    assert found.argmax() == 30 and found[30] > 10 * found[:30].max()

@@ -14,6 +14,10 @@ from helix_pipeline.domain.context.retrieval.dates import Days
 
 Column = NDArray[np.float32]
 
+SHORT_SESSION = 13
+"""Messages over which the mean of a session is taken at least: the fewest that a session had in training. A message
+that stands alone would be the whole mean otherwise, which speaks against a message that is like all others."""
+
 AROUND = ("", "_before", "_after", "_two_before", "_two_after", "_session_most", "_session_mean")
 """What `Dialogue.around` gives, in this order: of the message itself, its neighbours and its session."""
 
@@ -63,7 +67,8 @@ class Dialogue:
         near = [self.before(values), self.after(values), self.before(values, 2), self.after(values, 2)]
         starts = self._starts
         most = np.maximum.reduceat(values, starts)[self.session]
-        mean = (np.add.reduceat(values, starts) / np.diff(starts, append=len(values)))[self.session]
+        sizes = np.maximum(np.diff(starts, append=len(values)), SHORT_SESSION)
+        mean = (np.add.reduceat(values, starts) / sizes)[self.session]
         return [values, *near, most, mean.astype(np.float32)]
 
     @cached_property
