@@ -12,9 +12,6 @@ from ports import PORT_KEYS, free_ports
 
 from helix_pipeline.settings import Settings, load
 
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
-"""Each test runs its JVMs for seconds: the optimising compiler would take more of the processor than it gives back."""
-
 hypothesis_settings.register_profile("helix", deadline=None)
 hypothesis_settings.load_profile("helix")
 

@@ -49,6 +49,8 @@ def run_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunAirflow
             {"conn_type": "spark", "host": "local[2]", "extra": {"deploy-mode": "client"}}
         ),
         "HELIX_HOME": str(home / "helix"),
+        # Each task's JVM runs for seconds: optimised code would take more of the processor than it gives back.
+        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1",
     }
 
     def run(script: str, *arguments: str, timeout_s: float = 850, **variables: str) -> Any:
