@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from helix_pipeline.domain.context.text import analyse
+from helix_pipeline.domain.context.text import analyse, count_tokens
 from helix_pipeline.domain.context.tokens import PIECE, count
 
 TEXTS = st.lists(st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("ab'. \n_19。!?\"\x1e\ue000"))))
@@ -50,6 +50,12 @@ def test_pieces_and_tokens_are_those_of_each_sentence_alone(texts: list[str]) ->
         pieces[place].append(found.vocabulary[number])
     assert pieces == [PIECE.findall(sentence) for sentence in found.sentences.to_pylist()]
     assert found.tokens.tolist() == [count(sentence) for sentence in found.sentences.to_pylist()]
+
+
+@example(["!。!", "。'a", ""])
+@given(TEXTS)
+def test_the_tokens_of_a_text_are_those_of_its_pieces_whatever_sentences_cut(texts: list[str]) -> None:
+    assert count_tokens(pa.array(texts, pa.string())).tolist() == [count(text) for text in texts]
 
 
 def test_equal_pieces_have_one_number_wherever_they_are() -> None:

@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from helix_pipeline.domain.context import tokens
-from helix_pipeline.domain.context.text import Text, analyse
+from helix_pipeline.domain.context.text import Text, count_tokens
 from helix_pipeline.domain.context.tokens import prefix_that
 from helix_pipeline.errors import ToolchainError, UsageError
 
@@ -78,8 +78,7 @@ class _Estimate:
         return tokens.count(text)
 
     def counts(self, texts: pa.StringArray) -> NDArray[np.int64]:
-        found = analyse(texts.fill_null(""))
-        return np.bincount(found.text_of, found.tokens, len(texts)).astype(np.int64)
+        return count_tokens(texts.fill_null(""))
 
     def of_sentences(self, text: Text) -> NDArray[np.int64]:
         return text.tokens
