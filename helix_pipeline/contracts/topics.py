@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from helix_pipeline.contracts import events
+from helix_pipeline.contracts.knowledge_events import EntityStated, RelationshipStated
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,10 @@ DEBATES = Topic(
     (events.DebateStarted, events.DebateTurn, events.DebateJudged, events.DebateCompleted),
 )
 PROVIDERS = Topic("helixagent.providers", 8, (events.ProviderCalled,))
+KNOWLEDGE = Topic("helixagent.knowledge", 8, (EntityStated, RelationshipStated))
 DEADLETTER = Topic("helixagent.deadletter", 1, (events.DeadLetter,), retention_factor=4)
 
-TOPICS = (CONVERSATIONS, DEBATES, PROVIDERS, DEADLETTER)
+TOPICS = (CONVERSATIONS, DEBATES, PROVIDERS, KNOWLEDGE, DEADLETTER)
 
 
 def topic_of(event: events.Event) -> Topic:

@@ -1,0 +1,25 @@
+"""What kinds of entities there are: types, their sub-types, and which of them are worth a node in the graph."""
+
+TECH = "TECH"
+CONCEPT = "CONCEPT"
+PERSON = "PERSON"
+ORGANIZATION = "ORGANIZATION"
+LOCATION = "LOCATION"
+PRODUCT = "PRODUCT"
+EVENT = "EVENT"
+DATE = "DATE"
+NUMBER = "NUMBER"
+
+TYPES = (TECH, CONCEPT, PERSON, ORGANIZATION, LOCATION, PRODUCT, EVENT, DATE, NUMBER)
+"""Every type; NUMBER includes quantities with a unit (sub-type `unit`)."""
+
+CODE = ("class", "function", "variable", "value", "code block", "output block", "tag", "file name", "error", "key")
+"""Sub-types of TECH that name something within one program: they have no meaning outside of it."""
+
+PASSING = ("version", "user name")
+"""Sub-types that say something of another entity, or of the speaker, and stand for nothing by themselves."""
+
+
+def in_graph(type: str, subtype: str) -> bool:
+    """Say whether entities of this kind become nodes: names do; dates, numbers and the inside of programs do not."""
+    return type not in (DATE, NUMBER) and subtype not in CODE and subtype not in PASSING
