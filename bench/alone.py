@@ -7,8 +7,8 @@ from deltalake import DeltaTable
 from sklearn.decomposition import NMF
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from helix_pipeline.domain.entities.extractor import load_extractor
-from helix_pipeline.domain.entities.mentions import mentions
+from helix_pipeline.settings_sections import GraphSettings
+from helix_pipeline.stores.extractors.extraction import load_extraction
 
 TOPICS = 20
 
@@ -19,7 +19,8 @@ def _read(root: str, table: str, *columns: str) -> pd.DataFrame:
 
 def entities(root: str) -> object:
     """Extract the entities of every message in one loop."""
-    return mentions(_read(root, "conversations", "content")["content"].dropna().tolist(), load_extractor())
+    texts = _read(root, "conversations", "content")["content"].dropna().tolist()
+    return load_extraction(GraphSettings()).mentions(texts)
 
 
 def relationships(root: str) -> object:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
@@ -26,6 +26,8 @@ import psutil
 from harness import RESULTS, START, console, corpus, installation, messages, publish
 from ports import PORT_KEYS
 
+from helix_pipeline.contracts.events import Event
+from helix_pipeline.contracts.knowledge_events import EntityStated, RelationshipStated
 from helix_pipeline.contracts.topics import CONVERSATIONS, topic_of
 from helix_pipeline.domain.sample.corpus import generate
 from helix_pipeline.local import servers
@@ -36,6 +38,7 @@ from helix_pipeline.spark.queries import QUERIES
 from helix_pipeline.stores.bus import EventProducer
 
 EVENTS_PER_ROUND = 6_000
+STATED_PER_ROUND = 200
 OFFSETS_PER_TRIGGER = 1_500
 START_TIMEOUT_S = 180
 CATCH_UP_TIMEOUT_S = 480
@@ -44,7 +47,7 @@ CRASH_POINTS = ("spark", "replay", "clickhouse", "neo4j", "kafka", "everything")
 
 
 class Load:
-    """Publishes new events for each round: messages, debates and provider calls."""
+    """Publishes new events for each round: messages, debates, provider calls and knowledge."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._round, self._corpus = settings, 0, corpus()
@@ -59,8 +62,19 @@ class Load:
         for event in generate(seed=self._round, conversations=5, debates=5, provider_calls=200):
             value = event.model_copy(update={"event_id": f"{self._round}/{event.event_id}"}).model_dump_json()
             producer.publish(topic_of(event).name, event.key, value.encode())
+        for event in self._stated():
+            producer.publish(topic_of(event).name, event.key, event.model_dump_json(exclude_none=True).encode())
         producer.publish(CONVERSATIONS.name, "broken", b"{broken %d" % self._round)
         producer.flush(60)
+
+    def _stated(self) -> Iterator[Event]:
+        """Yield entities and relationships of a round; each value closes the one before."""
+        for number in range(STATED_PER_ROUND):
+            about = {"timestamp": START + timedelta(seconds=number), "entity_id": f"tech:service-{number % 20}"}
+            name = f"{self._round}/{number}"
+            yield EntityStated(event_id=f"{name}/entity", name=f"Service {number % 20}", type="TECH", **about)
+            written = {"relation": "written_in", "object_id": f"tech:language-{number % 7}"}
+            yield RelationshipStated(event_id=f"{name}/relation", **written, **about)
 
 
 class Stream:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 import msgspec
 import pyarrow as pa
 from harness import console, installation, preload, publish
-from neo4j import GraphDatabase
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -21,24 +20,30 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from helix_pipeline.contracts.rows import event_schema
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
 from helix_pipeline.contracts.topics import CONVERSATIONS
+from helix_pipeline.domain.graph import messages
+from helix_pipeline.domain.graph.deltas import add_up
 from helix_pipeline.local.jars import jar_paths
 from helix_pipeline.services.streaming import run
 from helix_pipeline.settings import Settings
+from helix_pipeline.settings_sections import GraphSettings
 from helix_pipeline.spark import lake_sink
 from helix_pipeline.spark.session import create_session
 from helix_pipeline.spark.source import read_batches, read_topic
 from helix_pipeline.stores import bus, graph, lake, warehouse
+from helix_pipeline.stores.extractors.extraction import load_extraction
+from helix_pipeline.stores.graph_writer import apply
 
+BATCH_EVENTS = 100_000
 FLOOR = "Spark Kafka to noop, from_json"
 
 
 def plain_consumer(settings: Settings) -> int:
     """Consume and decode with confluent-kafka and nothing else."""
     ranges, decode, count = bus.record_ranges(settings, CONVERSATIONS.name), msgspec.json.Decoder().decode, 0
-    for messages in bus.read_records(settings, CONVERSATIONS.name, ranges):
-        for message in messages:
-            decode(message.value())
-        count += len(messages)
+    for records in bus.read_records(settings, CONVERSATIONS.name, ranges):
+        for record in records:
+            decode(record.value())
+        count += len(records)
     return count
 
 
@@ -90,13 +95,7 @@ def reset(settings: Settings) -> None:
     lake.create_tables(lake.open_lake(settings), LAKE_TABLES)
     with warehouse.client(warehouse.open_warehouse(settings)) as connection:
         connection.command("TRUNCATE TABLE conversation_messages")
-    place = graph.open_graph(settings)
-    with (
-        GraphDatabase.driver(place.uri, auth=(place.username, place.password)) as connection,
-        connection.session() as s,
-    ):
-        for what in ("MATCH ()-[x]->() CALL (x) { DELETE x }", "MATCH (x) CALL (x) { DELETE x }"):
-            s.run(f"{what} IN TRANSACTIONS OF 10000 ROWS").consume()
+    graph.empty(settings)
 
 
 class HeapWatch(threading.Thread):
@@ -141,27 +140,52 @@ def graph_sums(settings: Settings) -> dict[str, int]:
         }
 
 
+def writing(settings: Settings, events: int) -> dict[str, object]:
+    """Measure what Neo4j takes of deltas that are ready, found in the rows of the lake with the gazetteer."""
+    table = lake.open_table(lake.open_lake(settings), LAKE_CONVERSATIONS.name)
+    said = table.to_pyarrow_table(columns=list(messages.COLUMNS)).combine_chunks()
+    extraction = load_extraction(GraphSettings(extractor="gazetteer"))
+    batches = [add_up([messages.said(b, extraction)]) for b in said.to_batches(max_chunksize=BATCH_EVENTS)]
+    place = graph.open_graph(settings)
+
+    def write() -> None:
+        with graph.driver(place) as connection:
+            for number, batch in enumerate(batches):
+                apply(connection, place, "bench", number, batch)
+
+    for name in ("deltas into Neo4j, just started", "deltas into Neo4j"):
+        graph.empty(settings)
+        row = measure(name, events, write)
+    return row | per_second(graph_sums(settings), row)
+
+
+def per_second(sums: dict[str, int], row: dict[str, object]) -> dict[str, int]:
+    """Return how many mentions and pairs went into the graph per second."""
+    return {f"{name}/s": int(total / row["seconds"]) for name, total in sums.items()}
+
+
 def sinks(spark: SparkSession, settings: Settings, events: int, only: list[str] | None) -> list[dict[str, object]]:
     """Measure the sinks alone and together; the stores are emptied in between."""
     rows = []
     for name, queries in (
         ("lake", ["lake.conversations"]),
         ("ClickHouse", ["warehouse.conversation_messages"]),
-        ("Neo4j, just started", ["graph"]),
-        ("Neo4j", ["graph"]),
+        ("Neo4j, just started", ["graph.conversations"]),
+        ("Neo4j", ["graph.conversations"]),
         ("lake + ClickHouse", ["lake.conversations", "warehouse.conversation_messages"]),
-        ("lake + ClickHouse + Neo4j", ["lake.conversations", "warehouse.conversation_messages", "graph"]),
+        ("lake + ClickHouse + Neo4j", ["lake.conversations", "warehouse.conversation_messages", "graph.conversations"]),
     ):
         if only and name not in only:
             continue
         reset(settings)
         row = measure(name, events, lambda queries=queries: run(spark, settings, queries, until_caught_up=True))
         if "Neo4j" in name:
-            row |= {f"{k}/s": int(v / row["seconds"]) for k, v in graph_sums(settings).items()}
+            row |= per_second(graph_sums(settings), row)
         rows.append(row)
         if name == "lake":
             insert = plain_insert(settings)
             rows.append(measure("plain clickhouse-connect insert", events, insert))
+            rows.append(writing(settings, events))
     return rows
 
 

@@ -53,6 +53,7 @@ class Job:
 
     `type` is its name in APIs, `name` the one of its script and module; `reads` are tables under the input,
     `writes` tables under the output. `dag` is the DAG that runs it, `after` the jobs that come before it there.
+    `package` has the module that does the work.
     """
 
     type: str
@@ -65,6 +66,7 @@ class Job:
     parameters: tuple[Parameter, ...] = ()
     checks: tuple[Check, ...] = (FEW_REJECTED,)
     timeout_minutes: int = 60
+    package: str = "helix_pipeline.spark.jobs"
 
     @property
     def script(self) -> str:
@@ -74,7 +76,7 @@ class Job:
     @property
     def module(self) -> str:
         """Return the module whose `run` does the work."""
-        return f"helix_pipeline.spark.jobs.{self.name}"
+        return f"{self.package}.{self.name}"
 
     @property
     def defaults(self) -> dict[str, int | float | str]:
@@ -86,18 +88,18 @@ JOBS: tuple[Job, ...] = (
     Job(
         "EntityExtraction",
         "entity_extraction",
-        "The entities that messages name, with exact spans, and a snapshot of the distinct ones.",
+        "The entities that messages name, with exact spans; which of them are one; a snapshot of the distinct ones.",
         reads=("conversations",),
-        writes=("entities",),
+        writes=("entities", "entity_aliases"),
         dag="conversation_intelligence",
-        parameters=(Parameter("extractor", "gazetteer, or package.module:factory of your own", "gazetteer"),),
+        parameters=(Parameter("extractor", "name or package.module:factory; without it graph.extractor's", ""),),
     ),
     Job(
         "RelationshipMining",
         "relationship_mining",
-        "Pairs of entities that belong together: association, significance, and which introduces the other.",
-        reads=("entities",),
-        writes=("relationships",),
+        "Pairs of entities that belong together and their communities; typed relations that messages state, and when.",
+        reads=("entities", "conversations"),
+        writes=("relationships", "communities", "relation_statements", "relation_intervals"),
         dag="conversation_intelligence",
         after=("EntityExtraction",),
         parameters=(
@@ -166,6 +168,19 @@ JOBS: tuple[Job, ...] = (
         ),
         checks=(FEW_REJECTED, Check("surplus_files", at_most=1000)),
     ),
+    Job(
+        "GraphUpkeep",
+        "graph_upkeep",
+        "Sets what is derived in the graph, moves to the lake what nobody named for long, and writes a snapshot.",
+        reads=("entity_aliases", "communities", "relationships"),
+        writes=("graph_upkeep",),
+        dag="graph_upkeep",
+        parameters=(
+            Parameter("archive_after_days", "days without being named; 0 keeps all, -1: as the settings say", -1, int),
+        ),
+        checks=(FEW_REJECTED, Check("snapshot_complete", at_least=1)),
+        package="helix_pipeline.services.knowledge",
+    ),
 )
 
 
@@ -203,6 +218,7 @@ DAGS: tuple[Dag, ...] = (
         updated_by=("entities",),
     ),
     Dag("lake_maintenance", "Compaction, retention and VACUUM of the lake's tables.", schedule="45 * * * *"),
+    Dag("graph_upkeep", "Derived figures, archive and snapshot of the knowledge graph.", schedule="0 3 * * *"),
     Dag("stream_watch", "Alerts when a stream is down, silent or behind.", schedule="*/5 * * * *"),
     Dag("spark_job", "One job with its parameters, for the job API and by hand."),
 )

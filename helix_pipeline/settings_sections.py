@@ -47,7 +47,10 @@ class ClickHouseSettings(Section):
 
 
 class Neo4jSettings(Section):
-    """The graph, over Bolt. `uri` set means that the user's own server is used."""
+    """The graph, over Bolt. `uri` set means that the user's own server is used.
+
+    `read_timeout_s` bounds an answer of the API; then a snapshot answers, and Neo4j is left alone for a moment.
+    """
 
     uri: str | None = None
     port: int = Field(default=17687, ge=1, le=65535)
@@ -58,6 +61,7 @@ class Neo4jSettings(Section):
     heap_mb: int = Field(default=768, ge=256)
     pagecache_mb: int = Field(default=256, ge=64)
     timeout_s: float = Field(default=60.0, gt=0)
+    read_timeout_s: float = Field(default=5.0, gt=0)
 
     @property
     def address(self) -> str:
@@ -106,9 +110,23 @@ class S3Settings(Section):
 
 
 class GraphSettings(Section):
-    """What goes into the graph. `extractor` is `gazetteer` or `package.module:factory`."""
+    """What goes into the graph. `extractor` is `fast`, `accurate`, `gazetteer`, `spacy`, `gliner`, `llm`, or
+    `package.module:factory`; `model` is the pipeline of spaCy or the folder of the GLiNER model, `llm_*` the
+    OpenAI-compatible endpoint of `llm`.
+
+    With `embeddings`, entities are found by vectors of `embedding_size` dimensions too (the shipped embedding has 256).
+    Entities that nobody named for `archive_after_days` go to the lake; 0 keeps all.
+    """
 
     extractor: str = "gazetteer"
+    model: str | None = None
+    llm_base_url: str | None = None
+    llm_model: str | None = None
+    llm_api_key: SecretStr | None = None
+    llm_timeout_s: float = Field(default=30.0, gt=0)
+    embeddings: bool = False
+    embedding_size: int = Field(default=256, ge=1, le=4096)
+    archive_after_days: int = Field(default=365, ge=0)
 
 
 class StreamSettings(Section):

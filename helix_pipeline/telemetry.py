@@ -12,6 +12,9 @@ STREAM_ROWS = Counter("helixagent_stream_rows_total", "Records read from Kafka b
 STREAM_WRITTEN = Counter("helixagent_stream_written_total", "Rows, or graph deltas, that a query wrote", ["query"])
 STREAM_REJECTED = Counter("helixagent_stream_rejected_total", "Records that a query put aside as unreadable", ["query"])
 STREAM_REPLAYS = Counter("helixagent_stream_replayed_batches_total", "Batches that a store already had", ["query"])
+STREAM_RETRIES = Counter(
+    "helixagent_stream_retried_transactions_total", "Transactions that the graph refused for a moment", ["query"]
+)
 STREAM_FAILURES = Counter("helixagent_stream_failures_total", "Times that a query ended with an error", ["query"])
 STREAM_RATE = Gauge("helixagent_stream_rows_per_second", "Records processed per second, last batch", ["query"])
 STREAM_LAG = Gauge("helixagent_kafka_consumer_lag", "Records in Kafka that a query has not processed yet", ["query"])

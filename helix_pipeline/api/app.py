@@ -8,11 +8,13 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from helix_pipeline import __version__
-from helix_pipeline.api import context, datalake, health, spark_jobs
+from helix_pipeline.api import context, datalake, evidence, health, knowledge, spark_jobs
 from helix_pipeline.api.guard import Guard
 from helix_pipeline.api.problems import install
+from helix_pipeline.api.ui import routes as ui
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.services.jobs.desk import Desk
+from helix_pipeline.services.knowledge.stores import KnowledgeStores
 from helix_pipeline.settings import Settings
 
 THREADS = 16
@@ -24,7 +26,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Helix Pipeline",
         version=__version__,
-        description="Conversations replayed, searched and compressed; batch jobs over the lake; its archive. "
+        description="Conversations replayed, searched and compressed; the knowledge graph of what they name; "
+        "batch jobs over the lake; its archive. "
         "Errors are problem details (RFC 9457) with a hint.",
         lifespan=_lifespan,
     )
@@ -32,7 +35,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.desk = Desk(settings)
     app.state.supervisor = app.state.desk.supervised()
     app.state.context = ContextStores(settings)
-    for part in (context, spark_jobs, datalake, health):
+    app.state.knowledge = KnowledgeStores(settings)
+    for part in (context, knowledge, evidence, spark_jobs, datalake, health, ui):
         app.include_router(part.router)
     install(app)
     bounds = {f"{context.PREFIX}/messages": settings.kafka.max_message_bytes}
@@ -50,3 +54,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await run_in_threadpool(supervisor.__exit__, None, None, None)
         await run_in_threadpool(app.state.context.close)
+        await run_in_threadpool(app.state.knowledge.close)

@@ -27,11 +27,17 @@ def livez() -> Health:
 
 @router.get("/readyz", responses={int(HTTPStatus.SERVICE_UNAVAILABLE): {"model": Health}})
 def readyz(request: Request, response: Response) -> Health:
-    """Ask PostgreSQL and the lake, a second at most, and whether jobs are followed."""
+    """Ask PostgreSQL, the lake and the graph, a second at most, and whether jobs are followed.
+
+    Without Neo4j the API is still ready: `graph` says `degraded` and why, and questions go to the last snapshot.
+    """
     settings: Settings = request.app.state.settings
-    found = _checked({"postgres": lambda: _ask_postgres(settings), "lake": lambda: _ask_lake(settings)})
+    checks = {"postgres": lambda: _ask_postgres(settings), "lake": lambda: _ask_lake(settings)}
+    found = _checked({**checks, "graph": lambda: request.app.state.knowledge.ping(LIMIT_S)})
     found["supervisor"] = "ok" if request.app.state.supervisor.alive else "ended: restart the API"
-    ready = all(state == "ok" for state in found.values())
+    ready = all(state == "ok" for name, state in found.items() if name != "graph")
+    if found["graph"] != "ok":
+        found["graph"] = f"degraded: {found['graph']}"
     response.status_code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
     return Health(status="ready" if ready else "not ready", checks=found)
 

@@ -14,6 +14,7 @@ from helix_pipeline.errors import HelixError, NotFoundError, StoreError, UsageEr
 from helix_pipeline.services.jobs.desk import FinishedError, KeyReusedError, UnknownJobError
 from helix_pipeline.services.jobs.requests import ParameterError
 from helix_pipeline.services.jobs.roots import OutsideRootsError
+from helix_pipeline.services.knowledge.questions import NoPathError, UnknownEntityError
 
 MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger(__name__)
@@ -36,6 +37,8 @@ _KINDS: tuple[tuple[type[HelixError], HTTPStatus, str, str], ...] = (
     (FinishedError, HTTPStatus.CONFLICT, "wrong-state", "GET …/status shows how the job stands"),
     (OutsideRootsError, HTTPStatus.FORBIDDEN, "outside-roots", "name a path under a root, or set jobs.allowed_roots"),
     (ParameterError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-parameter", "GET /v1/spark/job-types lists the parameters"),
+    (UnknownEntityError, HTTPStatus.NOT_FOUND, "unknown-entity", "POST /v1/knowledge/search finds parts of names"),
+    (NoPathError, HTTPStatus.NOT_FOUND, "no-path", "ask for a longer way, up to longest=6"),
     (NotFoundError, HTTPStatus.NOT_FOUND, "not-found", "check the id; what Kafka has acknowledged is found at once"),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "see /docs for the fields and examples"),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "store-away", "GET /readyz names what is away; try again then"),

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from helix_pipeline.cli import ingest, servers, streams, verify
 from helix_pipeline.local.toolchain import java
-from helix_pipeline.services.demo import Timings, sample_folder, store_counts
+from helix_pipeline.services.demo import Timings, graph_findings, sample_folder, store_counts
 from helix_pipeline.settings import Settings, load
 
 NEXT = """[bold]Next[/bold]
@@ -62,7 +62,8 @@ def demo(
         "rejected": read.rejected,
     }
     stores = store_counts(settings)
-    _show({**result, "stores": stores, "jobs": jobs, "seconds": timings.seconds}, settings, as_json)
+    found = {"stores": stores, "jobs": jobs, "graph": graph_findings(settings)}
+    _show({**result, **found, "seconds": timings.seconds}, settings, as_json)
     if not report.ok or read.bad_files:
         raise typer.Exit(1)
 
@@ -87,6 +88,8 @@ def _show(result: dict[str, Any], settings: Settings, as_json: bool) -> None:
     console.print("  ".join(f"{step} {value:.1f} s" for step, value in seconds.items()))
     rate = result["accepted"] / seconds["stream"]
     console.print(f"{result['accepted']:,} new events streamed at {rate:,.0f} events/s, Spark's start included")
+    for headline, lines in result["graph"].items():
+        console.print(f"[bold]{headline}[/bold]: {escape('; '.join(lines)) or 'none'}", highlight=False)
     console.print("[green]all stores agree[/green]" if result["ok"] else "[red]the stores disagree[/red]: helix verify")
     neo4j = settings.neo4j
     console.print(

@@ -1,4 +1,4 @@
-"""`helix jars`: fetch the jars of Spark, Kafka and Neo4j, and say where they are."""
+"""`helix jars`: fetch the jars of Spark, Kafka, Neo4j and the page of the graph, and say where they are."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from rich.console import Console
 from helix_pipeline.local.jars import ensure_jars
 from helix_pipeline.local.toolchain import java
 
-CONFIGURATIONS = ("spark", "kafka", "neo4j")
+CONFIGURATIONS = ("spark", "kafka", "neo4j", "page")
 
 
 def register(app: typer.Typer) -> None:

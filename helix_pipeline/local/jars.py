@@ -1,4 +1,4 @@
-"""The jars of Spark's plug-ins and of servers on a JVM: fetched once per user with the Ivy that ships in PySpark."""
+"""The jars of Spark's plug-ins, of servers on a JVM and of the page: fetched once per user with PySpark's Ivy."""
 
 import fcntl
 import hashlib
@@ -30,7 +30,7 @@ _TROUBLE = ("not found", "exception", "failed")
 
 
 def ensure_jars(conf: str, progress: Callable[[str], None] = lambda message: None) -> Path:
-    """Folder with the jars of a configuration of ivy.xml (`spark`, `spark-s3`, `kafka`, `neo4j`, `trino`).
+    """Folder with the jars of a configuration of ivy.xml (`spark`, `spark-s3`, `kafka`, `neo4j`, `trino`, `page`).
 
     They are fetched if needed; Scala sources in the folder `<conf>` beside ivy.xml are compiled into one more.
     With HELIX_JARS set, `$HELIX_JARS/<conf>` is used as it is. Raises ToolchainError when jars cannot be had.

@@ -69,9 +69,10 @@ class Neo4jServer(LocalServer):
         heap = self.settings.neo4j.heap_mb
         memory = [f"-Xms{heap // 2}m", f"-Xmx{heap}m", "-XX:+UseG1GC"]
         folders = [f"--home-dir={self.folder}", f"--config-dir={self.folder / 'conf'}"]
-        return [*self._java(memory), "org.neo4j.server.CommunityEntryPoint", *folders]
+        return [*self.jvm(memory), "org.neo4j.server.CommunityEntryPoint", *folders]
 
-    def _java(self, memory: list[str]) -> list[str]:
+    def jvm(self, memory: list[str]) -> list[str]:
+        """Return the command that runs a class of the server's jars, up to the name of the class."""
         opens = [f"--add-opens=java.base/{module}=ALL-UNNAMED" for module in _OPENED_MODULES]
         options = ["-Xshare:auto", "-Dio.netty.tryReflectionSetAccessible=true", "-Dfile.encoding=UTF-8"]
         classes = ["-Dlog4j2.disable.jmx=true", "-cp", f"{ensure_jars('neo4j')}/*"]

@@ -20,6 +20,21 @@ GRAPH_COUNTS = {
     "co-occurrences": "MATCH ()-[p:CO_OCCURS_WITH]->() RETURN coalesce(sum(p.frequency), 0) AS n",
 }
 
+GRAPH_FINDINGS = {
+    "top entities": """
+        MATCH (e:Entity) WHERE e.mentions > 0 WITH e ORDER BY e.mentions DESC, e.id LIMIT 8
+        RETURN e.name + ' ' + toString(e.mentions) AS line""",
+    "strongest relations": """
+        MATCH (a:Entity)-[r:CO_OCCURS_WITH]->(b:Entity) WHERE r.strength > 0
+        WITH a, r, b ORDER BY r.strength DESC, r.frequency DESC, a.id, b.id LIMIT 8
+        RETURN a.name + ' + ' + b.name + ' ' + toString(round(r.strength, 2)) AS line""",
+    "stated": """
+        MATCH (a)-[r:RELATED_TO]->(b:Entity) WHERE r.statements > 0
+        WITH a, r, b ORDER BY r.statements DESC, r.confidence DESC, a.id, b.id LIMIT 8
+        RETURN coalesce(a.name, a.id) + ' ' + replace(r.type, '_', ' ') + ' ' + coalesce(b.name, b.id) AS line""",
+}
+"""What the graph says at the end of a demo: headline -> a query of lines, after a refresh."""
+
 
 @dataclass
 class Timings:
@@ -57,6 +72,16 @@ def store_counts(settings: Settings) -> dict[str, dict[str, int]]:
         "clickhouse": _warehouse_counts(settings),
         "neo4j": _graph_counts(settings),
     }
+
+
+def graph_findings(settings: Settings) -> dict[str, list[str]]:
+    """Return the entities that are named most, and what is related the most strongly, in a few lines each."""
+    place = graph.open_graph(settings)
+    with graph.driver(place) as connection:
+        return {
+            headline: [str(row["line"]) for row in connection.execute_query(query, database_=place.database).records]
+            for headline, query in GRAPH_FINDINGS.items()
+        }
 
 
 def _records(settings: Settings, topic: str) -> int:

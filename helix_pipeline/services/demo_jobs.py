@@ -14,8 +14,8 @@ from helix_pipeline.stores.lake import open_lake, open_table
 
 _FOUND: dict[str, str] = {
     "EntityExtraction": """
-        SELECT entity_name || ' ' || count(*) FROM entities GROUP BY entity_id, entity_name
-        ORDER BY count(*) DESC, entity_id LIMIT 5""",
+        SELECT min(entity_name) || ' ' || count(*) FROM entities
+        WHERE entity_type NOT IN ('DATE', 'NUMBER') GROUP BY entity_id ORDER BY count(*) DESC, entity_id LIMIT 5""",
     "RelationshipMining": """
         SELECT a_name || ' + ' || b_name || ' ' || round(npmi, 2) FROM relationships
         ORDER BY npmi DESC, a_id, b_id LIMIT 5""",
@@ -35,6 +35,9 @@ _FOUND: dict[str, str] = {
     "LakeMaintenance": """
         SELECT sum(files_before) || ' files are now ' || sum(files_after) || ', ' || sum(rows_after) || ' rows'
         FROM lake_files""",
+    "GraphUpkeep": """
+        SELECT replace(figure, '_', ' ') || ' ' || value FROM graph_upkeep WHERE part <> 'archive' AND value > 0
+        ORDER BY part DESC, value DESC, figure LIMIT 8""",
 }
 """Job type -> what is told of its tables: a column of text, over the rows of the period of all days."""
 

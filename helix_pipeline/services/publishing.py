@@ -6,6 +6,7 @@ Encodes nothing, decides nothing, keeps bus and ledger in step.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from threading import Lock
 from typing import Self
 
 import msgspec
@@ -115,6 +116,47 @@ class Publisher:
             }
             for messages in bus.read_records(self._settings, topic, ranges):
                 yield from (digest(topic_id, _event_id(message.value())) for message in messages)
+
+
+class StandingPublisher:
+    """A publisher that is opened at the first use and kept, for all threads of a service; close it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._publisher: Publisher | None = None
+        self._opened = ExitStack()
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """Disconnect."""
+        with self._lock:
+            self._drop()
+
+    def publish(self, records: Sequence[Encoded]) -> int:
+        """Publish those records that are new and return how many; all are acknowledged when this returns.
+
+        A publisher that fails is replaced once: PostgreSQL may have been started anew since. Raises StoreError.
+        """
+        with self._lock:
+            try:
+                return self._opened_publisher().publish(records)
+            except StoreError as error:
+                _log.warning("publisher replaced", error=str(error))
+                self._drop()
+            try:
+                return self._opened_publisher().publish(records)
+            except StoreError:
+                self._drop()
+                raise
+
+    def _opened_publisher(self) -> Publisher:
+        if self._publisher is None:
+            self._publisher = self._opened.enter_context(Publisher(self._settings))
+        return self._publisher
+
+    def _drop(self) -> None:
+        self._publisher = None
+        self._opened.close()
 
 
 def _event_id(value: bytes | None) -> str:

@@ -56,7 +56,7 @@ def run(
     `streams.restart_limit` times in a row without a batch going through, or runs in another process already.
     """
     queries = select(names)
-    with _claimed(settings, queries):
+    with claimed(settings, queries):
         _run(spark, settings, queries, until_caught_up, on_tick)
 
 
@@ -88,7 +88,7 @@ def _run(
 
 
 @contextmanager
-def _claimed(settings: Settings, queries: Sequence[Query]) -> Iterator[None]:
+def claimed(settings: Settings, queries: Sequence[Query]) -> Iterator[None]:
     """Hold a lock per query: two processes on one checkpoint would write batches apart from each other."""
     folder = settings.home / "streams"
     folder.mkdir(parents=True, exist_ok=True)

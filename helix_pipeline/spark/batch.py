@@ -16,12 +16,13 @@ BatchWriter = Callable[[DataFrame, int], None]
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What a sink did with a batch: rows written, records rejected, and whether it was a replay."""
+    """What a sink did with a batch: rows written, records rejected, whether it was a replay, transactions repeated."""
 
     query: str
     written: int
     rejected: int = 0
     replayed: bool = False
+    retries: int = 0
 
 
 Report = Callable[[BatchReport], None]

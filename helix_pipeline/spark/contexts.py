@@ -33,10 +33,13 @@ def contexts(mentions: DataFrame, window: int) -> DataFrame:
 
 
 def counted_entities(mentions: DataFrame, found: DataFrame) -> DataFrame:
-    """Return the `id` of each entity, `name` and `type` (of its last mention), and how many contexts name it."""
-    called = mentions.select(F.col("entity_id").alias("id"), "entity_name", "entity_type", "timestamp")
+    """Return the `id` of each entity, `name` and `type` (of its last mention), and how many contexts name it.
+
+    A mention that is `own` has its name before those of others, which an alias gave to the entity.
+    """
+    called = mentions.select(F.col("entity_id").alias("id"), "own", "entity_name", "entity_type", "timestamp")
     counted = found.select("kind", F.explode("named").alias("id"))
-    last = F.struct("timestamp", "entity_name", "entity_type")
+    last = F.struct("own", "timestamp", "entity_name", "entity_type")
     sums = (
         called.unionByName(counted, allowMissingColumns=True)
         .groupBy("id")

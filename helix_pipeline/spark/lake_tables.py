@@ -29,8 +29,9 @@ def replace(run: JobRun, table: JobTable, rows: DataFrame) -> None:
     """Replace the run's part of a table: its period of an aggregate, its dates of a dated table."""
     writer = rows.write.format("delta").mode("overwrite").partitionBy(*table.partitions)
     part = _part(run, table)
-    # What replaces all rows may replace the columns that an earlier release gave the table.
-    writer = writer.option("replaceWhere", part) if part else writer.option("overwriteSchema", "true")
+    # An earlier release may have given the table other columns: all rows bring theirs, a part adds its own.
+    options = {"replaceWhere": part, "mergeSchema": "true"} if part else {"overwriteSchema": "true"}
+    writer = writer.options(**options)
     writer.save(f"{run.output_root}/{table.name}")
 
 

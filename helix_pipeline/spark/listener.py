@@ -89,12 +89,14 @@ class ProgressListener(StreamingQueryListener):  # type: ignore[misc]
         telemetry.STREAM_WRITTEN.labels(report.query).inc(report.written)
         telemetry.STREAM_REJECTED.labels(report.query).inc(report.rejected)
         telemetry.STREAM_REPLAYS.labels(report.query).inc(int(report.replayed))
+        telemetry.STREAM_RETRIES.labels(report.query).inc(report.retries)
         state = self._states.get(report.query, {})
         self._write(
             report.query,
             written=state.get("written", 0) + report.written,
             rejected=state.get("rejected", 0) + report.rejected,
             replayed=state.get("replayed", 0) + int(report.replayed),
+            retries=state.get("retries", 0) + report.retries,
         )
 
     def running(self) -> list[str]:

@@ -7,11 +7,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from helix_pipeline.contracts.tables import EVENT_TABLES
-from helix_pipeline.contracts.topics import CONVERSATIONS, Topic
+from helix_pipeline.contracts.topics import CONVERSATIONS, KNOWLEDGE, Topic
 from helix_pipeline.errors import UsageError
 from helix_pipeline.settings import Settings
 from helix_pipeline.spark.batch import BatchWriter, Report, topic_id_of
-from helix_pipeline.spark.graph_sink import graph_writer
+from helix_pipeline.spark.graph_sink import conversations_writer, knowledge_writer
 from helix_pipeline.spark.lake_sink import lake_writer
 from helix_pipeline.spark.source import read_topic
 from helix_pipeline.spark.warehouse_sink import warehouse_writer
@@ -57,7 +57,8 @@ def _warehouse_queries() -> list[Query]:
 QUERIES: tuple[Query, ...] = (
     *_lake_queries(),
     *_warehouse_queries(),
-    Query("graph.conversations", CONVERSATIONS, lambda s, r: graph_writer(s, "graph.conversations", r)),
+    Query("graph.conversations", CONVERSATIONS, lambda s, r: conversations_writer(s, "graph.conversations", r)),
+    Query("graph.knowledge", KNOWLEDGE, lambda s, r: knowledge_writer(s, "graph.knowledge", r)),
 )
 
 

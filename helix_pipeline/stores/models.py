@@ -5,20 +5,32 @@ A question is asked once: whoever asks has another answer to fall back on, and m
 
 import json
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from pydantic import SecretStr
 
 from helix_pipeline.errors import SettingsError, StoreError
-from helix_pipeline.settings_sections import ContextSettings
 
 CONNECT_S = 5.0
 MAX_ANSWER = 1 << 20
 """Bytes of a chat model's answer; a longer one is given up."""
 
 
-def ask(settings: ContextSettings, instructions: str, question: str, max_tokens: int) -> str:
+class ChatSettings(Protocol):
+    """The settings of a chat model: where it is, its name, a key if it wants one, and seconds to wait for an answer."""
+
+    @property
+    def llm_base_url(self) -> str | None: ...
+    @property
+    def llm_model(self) -> str | None: ...
+    @property
+    def llm_api_key(self) -> SecretStr | None: ...
+    @property
+    def llm_timeout_s(self) -> float: ...
+
+
+def ask(settings: ChatSettings, instructions: str, question: str, max_tokens: int) -> str:
     """Return the answer of the model `settings.llm_model` at `settings.llm_base_url` to a question.
 
     `instructions` go before it as the system's; the answer has at most `max_tokens` tokens, as the model counts.
@@ -26,7 +38,7 @@ def ask(settings: ContextSettings, instructions: str, question: str, max_tokens:
     endpoint is set.
     """
     if settings.llm_base_url is None or settings.llm_model is None:
-        raise SettingsError("context.llm_base_url and context.llm_model: set both (CONTEXT_LLM_BASE_URL, …_MODEL)")
+        raise SettingsError("llm_base_url and llm_model are not set: set both (CONTEXT_LLM_…, GRAPH_LLM_…)")
     said = [{"role": "system", "content": instructions}, {"role": "user", "content": question}]
     body = {"model": settings.llm_model, "messages": said, "max_tokens": max_tokens, "temperature": 0, "stream": False}
     url = f"{settings.llm_base_url.rstrip('/')}/chat/completions"

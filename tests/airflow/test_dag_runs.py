@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from helix_pipeline.catalog import DAGS, JOBS
 from helix_pipeline.contracts.tables import LAKE_TABLES
+from helix_pipeline.settings import Settings
 
 pytestmark = pytest.mark.spark
 DAY = "2026-06-01"
@@ -38,7 +39,9 @@ def streams(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(run_airflow: Any, lake_root: str, unfit_lake: str, streams: Path) -> dict[str, dict[str, Any]]:
+def runs(
+    run_airflow: Any, lake_root: str, unfit_lake: str, streams: Path, settings: Settings
+) -> dict[str, dict[str, Any]]:
     """All runs of this module, in one Airflow process; each name tells what is wanted."""
     job = {"job_type": "ContextCompression", "input": lake_root, "output": f"{lake_root}/../out", "date": None}
     wanted = {
@@ -47,6 +50,7 @@ def runs(run_airflow: Any, lake_root: str, unfit_lake: str, streams: Path) -> di
         "provider_intelligence": {"dag": "provider_intelligence"},
         "context_compression": {"dag": "context_compression"},
         "lake_maintenance": {"dag": "lake_maintenance"},
+        "graph_upkeep": {"dag": "graph_upkeep", "environment": {"NEO4J_URI": settings.neo4j.address}},
         "stream_watch": {"dag": "stream_watch"},
         "spark_job": {"dag": "spark_job", "conf": job | {"options": {"budget": 50}}},
         "an unknown option": {"dag": "spark_job", "conf": job | {"options": {"nope": 1}}},

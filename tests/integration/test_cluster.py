@@ -15,11 +15,12 @@ from pydantic import SecretStr
 from helix_pipeline.contracts.events import Event, MessageAdded
 from helix_pipeline.contracts.tables import EVENT_TABLES
 from helix_pipeline.contracts.topics import topic_of
-from helix_pipeline.domain.entities.extractor import load_extractor
+from helix_pipeline.domain.entities import types
 from helix_pipeline.domain.sample.corpus import generate
 from helix_pipeline.local.jars import jar_paths
 from helix_pipeline.settings import ENVIRONMENT, Settings
 from helix_pipeline.stores import bus, graph, lake, warehouse
+from helix_pipeline.stores.extractors.extraction import load_extraction
 
 pytestmark = [pytest.mark.spark, pytest.mark.servers]
 
@@ -62,7 +63,7 @@ def test_all_streams_run_on_two_workers_with_the_code_of_the_wheel(own, spark_cl
     assert in_warehouse(own, prefix) == by_topic([e for e in sent if e.event_type != "conversation.completed"])
     said = [event for event in sent if isinstance(event, MessageAdded)]
     assert in_graph(own, prefix, MESSAGES) == Counter(message.conversation_id for message in said)
-    assert in_graph(own, prefix, MENTIONS) == mentions(said)
+    assert in_graph(own, prefix, MENTIONS) == mentions(own, said)
 
 
 def knows_the_project(python: Path) -> bool:
@@ -135,10 +136,8 @@ def in_graph(settings: Settings, prefix: str, query: str) -> dict[str, int]:
         return {row["id"]: row["n"] for row in driver.execute_query(query, p=prefix).records}
 
 
-def mentions(messages: list[MessageAdded]) -> dict[str, int]:
-    """How often entities are mentioned in each conversation that mentions any."""
-    found = load_extractor().extract_ids_batch([message.content for message in messages])
-    counted = Counter()
-    for message, ids in zip(messages, found, strict=True):
-        counted[message.conversation_id] += len(ids)
-    return {conversation: n for conversation, n in counted.items() if n}
+def mentions(settings: Settings, messages: list[MessageAdded]) -> dict[str, int]:
+    """How often entities of the graph are mentioned in each conversation that mentions any."""
+    found = load_extraction(settings.graph).mentions([message.content for message in messages]).to_pylist()
+    nodes = [mention for mention in found if types.in_graph(mention["type"], mention["subtype"])]
+    return dict(Counter(messages[mention["row"]].conversation_id for mention in nodes))

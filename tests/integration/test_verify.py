@@ -104,6 +104,8 @@ def test_rows_past_their_time_to_live_may_be_gone(loaded: Pipeline) -> None:
         target.delete()
         aged = rows.set_column(index, rows.schema.field(index), pa.repeat(past, rows.num_rows))
         loaded.to_lake(table, aged)
+        if table.name not in HOUSE:
+            continue
         with warehouse.client(loaded.house) as client:
             client.command(f"TRUNCATE TABLE {HOUSE[table.name]}")
     assert wrong(loaded.verify()) != {}

@@ -20,15 +20,17 @@ from helix_pipeline.contracts.events import (
     MessageAdded,
     ProviderCalled,
 )
+from helix_pipeline.contracts.knowledge_events import EntityStated, RelationshipStated
 from helix_pipeline.contracts.rows import QUARANTINE
 from helix_pipeline.contracts.tables import EVENT_TABLES, LAKE_QUARANTINE, LAKE_TABLES, LakeTable
-from helix_pipeline.contracts.topics import CONVERSATIONS, TOPICS, topic_of
+from helix_pipeline.contracts.topics import CONVERSATIONS, KNOWLEDGE, TOPICS, Topic, topic_of
 from helix_pipeline.contracts.wire import decoder
-from helix_pipeline.domain.entities.extractor import load_extractor
-from helix_pipeline.domain.graph_deltas import add_up, deltas
+from helix_pipeline.domain.graph import knowledge, messages
+from helix_pipeline.domain.graph.deltas import add_up
 from helix_pipeline.services.verify import StoreCheck, VerifyReport, verify
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores import bus, graph, lake, warehouse
+from helix_pipeline.stores import bus, graph, graph_writer, lake, warehouse
+from helix_pipeline.stores.extractors.extraction import load_extraction
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUSE = {table.name: name for name, table in warehouse.SOURCES.items()}
@@ -54,7 +56,7 @@ def message(conversation: str, sequence: int, content: str = "") -> MessageAdded
 
 
 def corpus() -> list[Event]:
-    """Three conversations of eight messages, a debate and two provider calls."""
+    """Three conversations of eight messages, a debate, two provider calls, and what is stated of two entities."""
     events: list[Event] = [message(f"c{c}", sequence) for c in range(3) for sequence in range(8)]
     events.append(ConversationCompleted(event_id="c0/end", timestamp=NOW, conversation_id="c0", messages=8))
     events.append(DebateStarted(event_id="d0/start", timestamp=NOW, debate_id="d0", topic="Tabs or spaces"))
@@ -65,6 +67,10 @@ def corpus() -> list[Event]:
         )
         for n in range(2)
     ]  # fmt: skip
+    about = {"timestamp": NOW, "entity_id": "tech:ledger"}
+    events.append(EntityStated(event_id="k0", name="Ledger", type="TECH", aliases=["the ledger"], **about))
+    written = {"relation": "written_in", "confidence": 0.5, **about}
+    events += [RelationshipStated(event_id=f"k-{name}", object_id=f"tech:{name}", **written) for name in ("go", "rust")]
     return events
 
 
@@ -101,11 +107,12 @@ class Pipeline:
     ) -> None:
         """Carry what was published since the last call into the stores, but for these event ids."""
         for table in EVENT_TABLES:
-            for rows in self._new_rows(table):
+            for rows in self.new_rows(table):
                 self.to_lake(table, without(rows, skip_lake))
-                self.to_house(table, without(rows, skip_house))
-                if table.topic is CONVERSATIONS:
-                    self.to_graph(without(rows, skip_graph))
+                if table.name in HOUSE:
+                    self.to_house(table, without(rows, skip_house))
+                if table.topic in (CONVERSATIONS, KNOWLEDGE):
+                    self.to_graph(table.topic, without(rows, skip_graph))
 
     def rows(self, table: LakeTable) -> pa.Table:
         columns = table.schema.names
@@ -125,14 +132,13 @@ class Pipeline:
             with warehouse.client(self.house) as client:
                 warehouse.insert(client, name, rows, uuid4().hex)
 
-    def to_graph(self, rows: pa.Table) -> None:
-        extractor = load_extractor(self.settings.graph.extractor)
-        ids = extractor.extract_ids_batch([text or "" for text in rows["content"].to_pylist()])
+    def to_graph(self, topic: Topic, rows: pa.Table) -> None:
+        extraction = load_extraction(self.settings.graph)
         batch = pa.RecordBatch.from_arrays([c.combine_chunks() for c in rows.columns], schema=rows.schema)
-        found = add_up([deltas(batch, ids, extractor.entity)])
+        found = messages.said(batch, extraction) if topic is CONVERSATIONS else knowledge.deltas(batch)
         with graph.driver(self.graph) as connection:
             self.batch += 1
-            graph.apply(connection, self.graph, "test", self.batch, found)
+            graph_writer.apply(connection, self.graph, "test", self.batch, add_up([found]))
 
     def cypher(self, statement: str) -> None:
         with graph.driver(self.graph) as connection:
@@ -167,18 +173,19 @@ class Pipeline:
         }
         return CliRunner().invoke(app, ["verify", *arguments], env=environment)
 
-    def _new_rows(self, table: LakeTable) -> Iterator[pa.Table]:
+    def new_rows(self, table: LakeTable) -> Iterator[pa.Table]:
+        """Read what was published to the topic of a table since the last call."""
         assert table.topic is not None
         name = table.topic.name
         ranges = {p: (self.ends[name][p], end) for p, (_, end) in bus.record_ranges(self.settings, name).items()}
         self.ends[name] = {p: end for p, (_, end) in ranges.items()}
-        for messages in bus.read_records(self.settings, name, ranges):
-            values = [m.value() for m in messages]
-            partitions = pa.array([m.partition() for m in messages], pa.int32())
-            offsets = pa.array([m.offset() for m in messages], pa.int64())
-            times = pa.array([m.timestamp()[1] for m in messages], pa.timestamp("ms", tz="UTC"))
+        for records in bus.read_records(self.settings, name, ranges):
+            values = [m.value() for m in records]
+            partitions = pa.array([m.partition() for m in records], pa.int32())
+            offsets = pa.array([m.offset() for m in records], pa.int64())
+            times = pa.array([m.timestamp()[1] for m in records], pa.timestamp("ms", tz="UTC"))
             decoded = decoder(table.topic).decode(values, partitions, offsets, times)
-            rejected = [(messages[r.index], r.reason) for r in decoded.rejected]
+            rejected = [(records[r.index], r.reason) for r in decoded.rejected]
             self.quarantine(name, rejected)
             yield pa.Table.from_batches([decoded.rows])
 

@@ -9,8 +9,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from helix_pipeline.contracts.job_tables import JOB_TABLES
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
-from helix_pipeline.domain.entities.extractor import load_extractor
-from helix_pipeline.domain.entities.mentions import mentions
+from helix_pipeline.settings_sections import GraphSettings
+from helix_pipeline.stores.extractors.extraction import load_extraction
 from helix_pipeline.stores.lake import Lake, commit, create_tables, open_table, write_files
 
 ENTITIES = JOB_TABLES["entities"]
@@ -45,8 +45,10 @@ def message(conversation: str, sequence: int, content: str | None, day: int = 0)
 
 def write_entities(root: Path, messages: list[Row]) -> str:
     """Write the `entities` of these messages as EntityExtraction does; return the lake's root."""
-    found = mentions([row["content"] for row in messages], load_extractor()).to_pylist()
-    rows = [{**messages[mention["row"]], **mention} for mention in found]
+    extraction = load_extraction(GraphSettings(extractor="gazetteer"))
+    found = extraction.mentions([row["content"] for row in messages]).to_pylist()
+    renamed = [{**one, "entity_type": one["type"], "entity_subtype": one["subtype"]} for one in found]
+    rows = [{**messages[mention["row"]], **mention} for mention in renamed]
     dates = [{name: getattr(row["timestamp"], name) for name in ("year", "month", "day")} for row in rows]
     dated = [{**row, **at, "extractor": "test"} for row, at in zip(rows, dates, strict=True)]
     table = pa.Table.from_pylist(dated, schema=ENTITIES.schema)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,12 +15,25 @@ from pyspark.sql.types import StructField, StructType
 
 from helix_pipeline.contracts.rows import PARTITION_COLUMNS, QUARANTINE, event_schema, partitioned
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
-from helix_pipeline.contracts.topics import CONVERSATIONS, DEBATES, PROVIDERS, Topic
-from helix_pipeline.domain import graph_deltas
-from helix_pipeline.domain.graph_deltas import COMPLETED, CONVERSATION, ENTITY, MENTION, PAIR, PARTICIPANT, add_up
+from helix_pipeline.contracts.topics import CONVERSATIONS, DEBATES, KNOWLEDGE, PROVIDERS, Topic
+from helix_pipeline.domain.graph.claims import statements_of
+from helix_pipeline.domain.graph.deltas import (
+    COMPLETED,
+    CONVERSATION,
+    ENTITY,
+    MENTION,
+    NAMING,
+    PAIR,
+    PARTICIPANT,
+    SCHEMA,
+    STATEMENT,
+    add_up,
+)
+from helix_pipeline.domain.graph.labels import packed
 from helix_pipeline.settings import Settings, load
+from helix_pipeline.settings_sections import GraphSettings
 from helix_pipeline.spark.batch import BatchReport
-from helix_pipeline.spark.graph_sink import DELTAS, _extract
+from helix_pipeline.spark.graph_sink import DELTAS, _of_conversations
 from helix_pipeline.spark.lake_sink import _quarantined, lake_writer
 from helix_pipeline.spark.source import read_batches
 from helix_pipeline.spark.warehouse_sink import _selected
@@ -149,6 +163,7 @@ SOME_TYPES = {
     CONVERSATIONS: {"sequence": "bigint", "tokens": "int", "messages": "int", "content": "string"},
     DEBATES: {"round": "int", "participants": "array<string>", "margin": "double", "consensus_reached": "boolean"},
     PROVIDERS: {"latency_ms": "double", "tokens_prompt": "int", "success": "boolean", "cost": "double"},
+    KNOWLEDGE: {"aliases": "array<string>", "ended": "boolean", "confidence": "double", "object_id": "string"},
 }
 EVERYWHERE = {
     "schema_version": "int",
@@ -207,34 +222,43 @@ def test_spark_sees_each_lake_table_with_the_schema_of_the_contract(spark, lake,
     assert detail.partitionColumns == list(PARTITION_COLUMNS)
 
 
-def deltas(frame: DataFrame) -> dict[tuple[int, str, str], tuple[int, int, int]]:
-    found = frame.mapInArrow(partial(_extract, extractor_spec="gazetteer"), DELTAS).toArrow()
-    rows = add_up([found.cast(graph_deltas.SCHEMA)]).to_pylist()
-    return {(r["kind"], r["a"], r["b"]): (r["n"], r["first"], r["last"]) for r in rows}
+def deltas(frame: DataFrame) -> list[dict[str, Any]]:
+    found = frame.mapInArrow(partial(_of_conversations, settings=GraphSettings(extractor="gazetteer")), DELTAS)
+    return add_up([found.toArrow().cast(SCHEMA)]).to_pylist()
 
 
 @pytest.mark.parametrize("slices", [1, 4])
 def test_known_texts_give_known_deltas_however_many_tasks_there_are(spark, slices):
     docker, kubernetes = "tech:docker", "tech:kubernetes"
     later = AT_MS + 86_400_000
-    assert deltas(frame(spark, [*GOOD, *BAD], slices)) == {
+    found = deltas(frame(spark, [*GOOD, *BAD], slices))
+    assert {(r["kind"], r["a"], r["b"]): (r["n"], r["first"], r["last"]) for r in found if r["kind"] != STATEMENT} == {
         (CONVERSATION, "c0", ""): (2, AT_MS, later),
         (CONVERSATION, "c1", ""): (2, AT_MS, later),
         (COMPLETED, "c0", ""): (1, AT_MS, AT_MS),
         (PARTICIPANT, "c0", "u"): (2, AT_MS, later),
         (PARTICIPANT, "c1", "u"): (2, AT_MS, later),
-        (ENTITY, docker, "TECH\tDocker"): (3, AT_MS, AT_MS),
-        (ENTITY, kubernetes, "TECH\tKubernetes"): (2, AT_MS, AT_MS),
-        (MENTION, "c0", docker): (1, AT_MS, AT_MS),
-        (MENTION, "c0", kubernetes): (1, AT_MS, AT_MS),
-        (MENTION, "c1", docker): (2, AT_MS, AT_MS),
-        (MENTION, "c1", kubernetes): (1, AT_MS, AT_MS),
+        (ENTITY, docker, "Docker"): (3, AT_MS, AT_MS),
+        (ENTITY, kubernetes, "Kubernetes"): (2, AT_MS, AT_MS),
+        (MENTION, docker, "c0"): (1, AT_MS, AT_MS),
+        (MENTION, kubernetes, "c0"): (1, AT_MS, AT_MS),
+        (MENTION, docker, "c1"): (2, AT_MS, AT_MS),
+        (MENTION, kubernetes, "c1"): (1, AT_MS, AT_MS),
         (PAIR, docker, kubernetes): (2, AT_MS, AT_MS),
+        (NAMING, "", ""): (2, AT_MS, AT_MS),
+    }
+    assert [(r["messages"], r["detail"]) for r in found if r["kind"] == ENTITY and r["a"] == docker] == [
+        (2, packed("Docker", "TECH", "tool"))
+    ]
+    arrived = int(ARRIVED.timestamp()) * 1000
+    stated = statements_of(r["detail"] for r in found if r["kind"] == STATEMENT)
+    assert {(s.subject_id, s.relation, s.object_id, s.stated_at, s.learnt_at, s.message_id) for s in stated} == {
+        ("user:u", "uses", thing, AT_MS, arrived, "m0") for thing in (docker, kubernetes)
     }
 
 
 def test_deltas_have_the_types_of_the_domain(spark):
-    wanted = StructType([StructField(f.name, f.dataType) for f in from_arrow_schema(graph_deltas.SCHEMA)])
+    wanted = StructType([StructField(f.name, f.dataType) for f in from_arrow_schema(SCHEMA)])
     assert spark.createDataFrame([], DELTAS).schema == wanted
 
 

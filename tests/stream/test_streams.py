@@ -15,6 +15,7 @@ from helix_pipeline.contracts.events import (
     MessageAdded,
     ProviderCalled,
 )
+from helix_pipeline.contracts.knowledge_events import EntityStated, RelationshipStated
 from helix_pipeline.contracts.topics import CONVERSATIONS, DEADLETTER, topic_of
 from helix_pipeline.errors import UsageError
 from helix_pipeline.services.progress import read_progress
@@ -93,6 +94,12 @@ class Bench:
             return {
                 r["k"]: r["n"] for q in (messages, mentions) for r in driver.execute_query(q, p=self.prefix).records
             }
+
+    def ask(self, query: str, **values: object) -> list[list[object]]:
+        """Ask the graph."""
+        place = graph.open_graph(self.settings)
+        with graph.driver(place) as driver:
+            return [record.values() for record in driver.execute_query(query, values).records]
 
     def pair(self, a: str, b: str) -> int:
         place = graph.open_graph(self.settings)
@@ -211,6 +218,83 @@ def test_debates_and_provider_calls_have_their_tables(bench):
     assert row == (["a", "b"],)
 
 
+def stated(bench: Bench, number: int, name: str, **changes: object) -> EntityStated:
+    about = {"entity_id": f"tech:{bench.prefix}-{number}", "name": name, "type": "TECH", "subtype": "tool"}
+    return EntityStated(event_id=f"{bench.prefix}-e{number}", timestamp=AT, **{**about, **changes})
+
+
+def related(bench: Bench, number: int, ends: tuple[int, int], minutes: int, **changes: object) -> RelationshipStated:
+    subject, object = (f"tech:{bench.prefix}-{end}" for end in ends)
+    about = {"entity_id": subject, "relation": "written_in", "object_id": object, "confidence": 0.75}
+    at = AT + timedelta(minutes=minutes)
+    return RelationshipStated(event_id=f"{bench.prefix}-r{number}", timestamp=at, **{**about, **changes})
+
+
+def test_what_is_stated_reaches_lake_and_graph_once(bench):
+    """The later of two values closes the earlier, whichever comes first; a second run changes nothing."""
+    events = [
+        stated(bench, 0, f"{bench.prefix} Tool", aliases=[f"{bench.prefix}t"]),
+        *(stated(bench, n, f"{bench.prefix} {n}", subtype="language") for n in (1, 2)),
+        related(bench, 2, (0, 2), 20, conversation_id="c", message_id="m"),
+        related(bench, 1, (0, 1), 10),
+    ]
+    bench.publish(*events)
+    bench.stream("lake.knowledge", "graph.knowledge")
+    bench.forget_last_commits()
+    bench.stream("lake.knowledge", "graph.knowledge")
+    assert bench.in_lake("knowledge") == sorted(event.event_id for event in events)
+    query = "MATCH (e:Entity {id: $id}) RETURN e.name, e.type, e.subtype, e.aliases, e.mentions, e.messages"
+    about = [f"{bench.prefix} Tool", "TECH", "tool", [f"{bench.prefix}t", f"{bench.prefix} Tool"], 0, 0]
+    assert bench.ask(query, id=f"tech:{bench.prefix}-0") == [about]
+    held = bench.ask(
+        "MATCH (:Entity {id: $id})-[r:RELATED_TO]->(o) RETURN o.name, r.type, r.valid_from.minute, r.valid_to.minute,"
+        " r.closed_by, r.statements, r.confidence, r.evidence ORDER BY r.valid_from",
+        id=f"tech:{bench.prefix}-0",
+    )
+    at = int(AT.timestamp()) * 1000
+    first = f'[{at + 600_000},"{bench.prefix}-r1","",""]'
+    second = f'[{at + 1_200_000},"{bench.prefix}-r2","c","m"]'
+    assert held == [
+        [f"{bench.prefix} 1", "written_in", 10, 20, second, 1, 0.75, [first]],
+        [f"{bench.prefix} 2", "written_in", 20, None, None, 1, 0.75, [second]],
+    ]
+
+
+def test_what_messages_state_is_related_to_their_users(bench):
+    bench.publish(bench.message(0, "I use Docker"), bench.message(1, "I no longer use Docker"))
+    bench.stream("graph.conversations")
+    query = (
+        "MATCH (:User {id: $id})-[r:RELATED_TO]->(o) RETURN o.id, r.type, r.valid_from.minute, r.valid_to.minute,"
+        " r.learnt_at <= r.closed_at"
+    )
+    assert bench.ask(query, id=f"{bench.prefix}-u") == [["tech:docker", "uses", 0, 1, True]]
+
+
+def test_ids_and_names_are_values_whatever_they_hold(bench):
+    names = [
+        'O\'Reilly "q" \\ `b`',
+        "'}) DETACH DELETE n //",
+        "tab\tand\r\nlines",
+        "\u202e\u05e9\u05dc\u05d5\u05dd",
+        "\U0001f468\u200d\U0001f469 \u0301",
+    ]
+    ids = [f"{bench.prefix}{name}" for name in names]
+    messages = [
+        bench.message(n, "Docker " + "x" * 10_000).model_copy(update={"conversation_id": id, "user_id": id})
+        for n, id in enumerate(ids)
+    ]
+    entities = [stated(bench, n, id, entity_id=f"tech:{id}", aliases=[f"{id}!"]) for n, id in enumerate(ids)]
+    bench.publish(*messages, *entities)
+    bench.stream("graph")
+    held = bench.ask(
+        "MATCH (u:User)-->(c:Conversation)<-[m:MENTIONED_IN]-(:Entity) WHERE c.id IN $ids RETURN u.id, c.id, m.count",
+        ids=ids,
+    )
+    assert sorted(held) == sorted([id, id, 1] for id in ids)
+    named = bench.ask("MATCH (e:Entity) WHERE e.name IN $ids RETURN e.id, e.name, e.aliases", ids=ids)
+    assert sorted(named) == sorted([f"tech:{id}", id, [id, f"{id}!"]] for id in ids)
+
+
 def test_a_batch_over_several_days_lands_in_its_partitions(bench):
     bench.publish(*(bench.message(n, "text", days=n) for n in range(4)))
     bench.stream("lake.conversations")
@@ -253,7 +337,7 @@ def test_a_message_of_two_megabytes_goes_through(bench):
 def test_unknown_queries_are_named():
     with pytest.raises(UsageError, match="unknown query 'lakes'"):
         select(["lakes"])
-    assert [q.name for q in select(["graph"])] == ["graph.conversations"]
+    assert [q.name for q in select(["graph"])] == ["graph.conversations", "graph.knowledge"]
 
 
 def dead_letters(settings: Settings) -> int:

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helix_pipeline.domain.entities.extractor import load_extractor
+from helix_pipeline.domain.entities.extraction import Extraction
 from helix_pipeline.domain.entities.gazetteer import TYPES, Gazetteer, load, slug
+from helix_pipeline.domain.entities.recogniser import SPANS, spans
+from helix_pipeline.domain.entities.resolution import resolver
 
 GAZETTEER = load()
+EXTRACTION = Extraction(GAZETTEER, resolver.load())
 FORMS = sorted({surface for entry in GAZETTEER.entries.values() for _, surface in entry.forms})
 GLUE = ["", " ", " ", ", ", ".", "\n", "_", "-", "'", "é", "İ", "\u0301", "ß", "7", "日本", "😀", "Σ", "\x00"]
 texts = st.lists(st.one_of(st.sampled_from(FORMS), st.sampled_from(GLUE), st.text(max_size=5)), max_size=14).map(
@@ -18,8 +21,12 @@ texts = st.lists(st.one_of(st.sampled_from(FORMS), st.sampled_from(GLUE), st.tex
 )
 
 
-def found(text, gazetteer=GAZETTEER):
-    return [(mention.name, text[mention.start : mention.end]) for mention in gazetteer.extract_batch([text])[0]]
+def mentions(text):
+    return EXTRACTION.mentions([text]).to_pylist()
+
+
+def found(text):
+    return [(mention["entity_name"], text[mention["start"] : mention["end"]]) for mention in mentions(text)]
 
 
 def names(text):
@@ -47,8 +54,9 @@ def test_words_match_whole(text, expected):
 
 @pytest.mark.parametrize("alias", ["K8s", "k8s", "KUBERNETES", "kubernetes", "kubectl"])
 def test_aliases_are_one_entity(alias):
-    [mention] = GAZETTEER.extract_batch([f"we run {alias} here"])[0]
-    assert (mention.id, mention.name, mention.type) == ("tech:kubernetes", "Kubernetes", "TECH")
+    [mention] = mentions(f"we run {alias} here")
+    entity = ("entity_id", "entity_name", "type", "subtype")
+    assert [mention[name] for name in entity] == ["tech:kubernetes", "Kubernetes", "TECH", "tool"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +83,7 @@ def test_a_longer_form_that_fails_leaves_the_shorter_ones():
 
 def test_of_overlapping_forms_the_first_wins_and_the_rest_of_the_text_is_kept():
     table = "a b\tTECH\t\t\nb c d e\tTECH\t\t\nc\tTECH\t\tc d|d\n"
-    assert found("a b c d e", Gazetteer(table)) == [("a b", "a b"), ("c", "c d")]
+    assert [span.surface for span in Gazetteer(table).claims(["a b c d e"])] == ["a b", "c d"]
 
 
 def test_offsets_hold_where_lower_case_is_longer():
@@ -87,30 +95,24 @@ def test_offsets_hold_where_lower_case_is_longer():
 @given(texts)
 def test_spans_are_exact_and_do_not_overlap(text):
     end = 0
-    for mention in GAZETTEER.extract_batch([text])[0]:
-        entry = GAZETTEER.entries[mention.id]
-        assert text[mention.start : mention.end].lower() in {surface.lower() for _, surface in entry.forms}
-        assert mention.start >= end
-        assert 0 < mention.confidence <= 1
-        end = mention.end
+    for span in GAZETTEER.claims([text]):
+        assert text[span.start : span.end] == span.surface
+        assert span.surface.lower() in {form.lower() for form in FORMS}
+        assert span.start >= end
+        assert 0 < span.confidence <= 1
+        end = span.end
 
 
 @given(texts)
 def test_a_scan_of_every_position_finds_the_same(text):
-    mentions = GAZETTEER.extract_batch([text])[0]
-    assert [(mention.start, mention.end, mention.id) for mention in mentions] == reference(text)
+    assert [(mention["start"], mention["end"], mention["entity_id"]) for mention in mentions(text)] == reference(text)
 
 
 @given(st.lists(texts, max_size=6))
-def test_ids_agree_with_mentions_however_texts_are_batched(batch):
-    one_by_one = [[mention.id for mention in GAZETTEER.extract_batch([text])[0]] for text in batch]
-    assert GAZETTEER.extract_ids_batch(batch) == one_by_one
-
-
-def test_names_and_types_of_ids():
-    assert GAZETTEER.entity("tech:cpp") == ("C++", "TECH")
-    with pytest.raises(KeyError):
-        GAZETTEER.entity("tech:nothing")
+def test_spans_do_not_depend_on_how_texts_are_batched(batch):
+    one_by_one = [span._replace(row=row) for row, text in enumerate(batch) for span in GAZETTEER.claims([text])]
+    assert GAZETTEER.recognise(batch).equals(spans(one_by_one))
+    assert GAZETTEER.recognise(batch).schema == SPANS
 
 
 def test_slugs_tell_names_apart():
@@ -130,7 +132,7 @@ def test_the_list_covers_every_type():
 
 
 def test_the_version_follows_the_list():
-    assert load_extractor("gazetteer").version == GAZETTEER.version
+    assert load().version == GAZETTEER.version
     assert Gazetteer("Java\tTECH\t\t").version != GAZETTEER.version
 
 

@@ -17,8 +17,10 @@ from helix_pipeline.contracts.events import (
     MessageAdded,
     ProviderCalled,
 )
+from helix_pipeline.domain.entities import gazetteer
 from helix_pipeline.domain.entities.cooccurrence import pairs
-from helix_pipeline.domain.entities.extractor import load_extractor
+from helix_pipeline.domain.entities.extraction import Extraction
+from helix_pipeline.domain.entities.resolution import resolver
 from helix_pipeline.domain.sample.corpus import START, generate
 from helix_pipeline.domain.sample.vocabulary import phrases, planted_pairs, topics
 
@@ -159,16 +161,23 @@ def test_what_was_corrected_is_not_recalled_again(messages):
         assert place not in corrected or message.sequence < corrected[place]
 
 
+def entities_of(texts):
+    """The ids of the entities that each text names, in order."""
+    found = Extraction(gazetteer.load(), resolver.load()).mentions(texts)
+    ids = [[] for _ in texts]
+    for row, id in zip(found["row"].to_pylist(), found["entity_id"].to_pylist(), strict=True):
+        ids[row].append(id)
+    return ids
+
+
 def test_every_technology_is_an_entity():
-    extractor = load_extractor()
     for name in {name for topic in topics() for name in (*topic.tools, *topic.concepts, *sum(topic.pairs, ()))}:
-        assert len(extractor.extract_ids_batch([f"we use {name} here"])[0]) == 1, name
+        assert len(entities_of([f"we use {name} here"])[0]) == 1, name
 
 
 def test_planted_pairs_dominate(messages):
-    extractor = load_extractor()
     entities, together = Counter(), Counter()
-    for ids in extractor.extract_ids_batch([message.content for message in messages]):
+    for ids in entities_of([message.content for message in messages]):
         entities.update(set(ids))
         together.update(pairs(ids))
 
@@ -177,10 +186,7 @@ def test_planted_pairs_dominate(messages):
         apart = entities[pair[0]] * entities[pair[1]] / len(messages) ** 2
         return math.log(share / apart) / -math.log(share)
 
-    planted = {
-        tuple(sorted(extractor.extract_ids_batch([f"we use {first} and {second}"])[0]))
-        for first, second in planted_pairs()
-    }
+    planted = {tuple(sorted(entities_of([f"we use {first} and {second}"])[0])) for first, second in planted_pairs()}
     ranked = sorted((pair for pair, count in together.items() if count >= 20), key=npmi, reverse=True)
     assert set(ranked[: len(planted)]) == planted
     assert all(entities[name] > together[pair] for pair in planted for name in pair)

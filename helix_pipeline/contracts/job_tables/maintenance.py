@@ -1,4 +1,4 @@
-"""Schema of what LakeMaintenance writes."""
+"""Schemas of what LakeMaintenance and GraphUpkeep write."""
 
 import pyarrow as pa
 
@@ -32,3 +32,15 @@ LAKE_FILES = JobTable(
 )
 """A Delta table before and after its maintenance. `files` are live data files, `partition_files` those of the partition
 that has the most; `files_vacuumed` were dead and are deleted; `log_files` lie in its `_delta_log`."""
+
+GRAPH_UPKEEP = JobTable(
+    "graph_upkeep",
+    pa.schema(
+        [
+            pa.field("part", pa.string()),
+            pa.field("figure", pa.string()),
+            pa.field("value", pa.int64()),
+        ]
+    ),
+)
+"""What a run did to the graph: `part` is refresh, archive or snapshot, and each of its figures a row."""

@@ -1,1 +1,1 @@
-"""Entities in texts: the extractor protocol, the gazetteer that ships with the project, and co-occurrence."""
+"""Entities in texts: who finds them, which entity a name stands for, and which occur together."""

@@ -1,4 +1,4 @@
-"""The extractor that ships with the project: the entities listed in gazetteer.tsv, found by Aho-Corasick.
+"""The list that ships with the project: the entities of gazetteer.tsv, found by Aho-Corasick.
 
 Case is ignored unless the list says otherwise, words match whole (Java is not in JavaScript), and of matches
 that overlap the one that begins first wins, then the longest. The list is columns of name, type, sub-type and
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib import resources
 
+import pyarrow as pa
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
-from helix_pipeline.domain.entities.extractor import Mention
+from helix_pipeline.domain.entities.recogniser import Span, spans
 
 TYPES = frozenset({"TECH", "CONCEPT", "PRODUCT", "ORGANIZATION", "LOCATION", "PERSON", "EVENT"})
 CONFIDENCE = {"": 0.95, "=": 0.9, "~": 0.8}
@@ -61,24 +62,15 @@ class Gazetteer:
         self._forms: list[_Form] = list(found.values())
         self._automaton = AhoCorasick(found, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
 
-    def extract_batch(self, texts: Sequence[str]) -> list[list[Mention]]:
-        """Return the mentions of each text, in order of `start`, without overlaps."""
-        return [
-            [
-                Mention(entry.id, entry.name, entry.type, start, end, CONFIDENCE[marker])
-                for start, end, (entry, marker, _) in self._spans(text)
-            ]
-            for text in texts
-        ]
+    def recognise(self, texts: Sequence[str]) -> pa.Table:
+        """Return the entities that the texts name, as `SPANS`."""
+        return spans(self.claims(texts))
 
-    def extract_ids_batch(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the entity ids of each text's mentions, in order, with repeats."""
-        return [[span[2][0].id for span in self._spans(text)] for text in texts]
-
-    def entity(self, id: str) -> tuple[str, str]:
-        """Return the canonical name and the type of an entity. Raises KeyError for an unknown id."""
-        entry = self.entries[id]
-        return entry.name, entry.type
+    def claims(self, texts: Sequence[str]) -> Iterator[Span]:
+        """Yield the entities that the texts name, by text and place."""
+        for row, text in enumerate(texts):
+            for start, end, (entry, marker, _) in self._spans(text):
+                yield Span(row, start, end, text[start:end], entry.type, entry.subtype, CONFIDENCE[marker])
 
     def _spans(self, text: str) -> list[_Span]:
         lowered = lower(text)

@@ -18,10 +18,10 @@ class EntityName:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A message that names or says what it stands beside."""
+    """A message that names or says what it stands beside; without `message_id`, several of the conversation do."""
 
     conversation_id: str
-    message_id: str
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,10 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """An entity near the one asked for: over `distance` relations, the strength that of the best way there."""
+    """An entity near the one asked for, over the strongest way of `distance` relations, with the product of theirs.
+
+    `relations` are those along the way, `via` the entities between.
+    """
 
     id: str
     name: str
@@ -56,6 +59,7 @@ class Related:
     subtype: str = ""
     relations: tuple[Relation, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    via: tuple[EntityName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,10 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class EntityDetails:
-    """All that is known of one entity. `timeline` is its stated relations in order of `valid_from`, closed ones too."""
+    """All that is known of one entity. `timeline` is its stated relations in order of `valid_from`, closed ones too.
+
+    `others` are the entities and users that the timeline relates it to; `conversations` begin with the latest.
+    """
 
     id: str
     name: str
@@ -106,6 +113,7 @@ class EntityDetails:
     community: int | None = None
     aliases: tuple[Alias, ...] = ()
     timeline: tuple[Relation, ...] = ()
+    others: tuple[EntityName, ...] = ()
     conversations: tuple[Named, ...] = ()
 
 

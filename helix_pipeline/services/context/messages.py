@@ -77,7 +77,8 @@ def _published(
     for place in places:
         events[place] = _event(conversation_id, messages[place], f"messages[{place}]", sequence)
         sequence = max(sequence, events[place].sequence + 1)
-    accepted = stores.publish([_record(events[place], f"messages[{place}]", stores.settings) for place in places])
+    records = [_record(events[place], f"messages[{place}]", stores.settings) for place in places]
+    accepted = stores.publisher.publish(records)
     numbers = _numbers(stores, conversation_id) if accepted < len(events) else {}
     said = (events[place] for place in range(len(messages)))
     added = tuple(AddedMessage(one.message_id, numbers.get(one.event_id, one.sequence)) for one in said)

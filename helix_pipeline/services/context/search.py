@@ -159,7 +159,7 @@ def _hits(known: Indexed, found: NDArray[np.float64], wanted: int, neighbours: i
         first = max(0, place - neighbours)
         beside = known.messages.slice(first, place - first + 1 + neighbours)
         same = names[first : first + len(beside)] == names[place]
-        shown = _messages(beside.filter(same))
+        shown = messages_of(beside.filter(same))
         at = int(same[: place - first].sum())
         yield Hit(beside["conversation_id"][place - first].as_py(), shown[at], float(found[place]), *_split(shown, at))
 
@@ -168,7 +168,8 @@ def _split(shown: list[Message], at: int) -> tuple[tuple[Message, ...], tuple[Me
     return tuple(shown[:at]), tuple(shown[at + 1 :])
 
 
-def _messages(rows: pa.Table) -> list[Message]:
+def messages_of(rows: pa.Table) -> list[Message]:
+    """Return the messages of a table of `CONVERSATION`, in its order."""
     columns = [rows[name].to_pylist() for name in ("message_id", "sequence", "timestamp")]
     said = speakers(rows).to_pylist(), rows["role"].to_pylist(), rows["content"].to_pylist()
     return [Message(*values) for values in zip(*columns, *said, strict=True)]

@@ -4,13 +4,12 @@ A store that does not answer is left alone for some seconds, so that not each re
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Self
 
 import pyarrow as pa
-import structlog
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from deltalake import DeltaTable
@@ -19,16 +18,14 @@ from urllib3.exceptions import HTTPError
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS
 from helix_pipeline.contracts.topics import CONVERSATIONS
 from helix_pipeline.errors import StoreError
-from helix_pipeline.formats.wire import Encoded
 from helix_pipeline.services.context.cache import open_caches
-from helix_pipeline.services.publishing import Publisher
+from helix_pipeline.services.publishing import StandingPublisher
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.lake import open_lake, open_table
 from helix_pipeline.stores.log_reader import LogReader
 from helix_pipeline.stores.warehouse import open_warehouse
 
 AWAY_S = 5.0
-_log = structlog.get_logger(__name__)
 
 
 class ContextStores:
@@ -40,10 +37,8 @@ class ContextStores:
         self.caches = open_caches(settings)
         self._client: Client | None = None
         self._away_until = 0.0
-        self._publisher: Publisher | None = None
-        self._opened = ExitStack()
+        self.publisher = StandingPublisher(settings)
         self._lock = Lock()
-        self._publishing = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -57,8 +52,7 @@ class ContextStores:
         self.caches.close()
         if self._client:
             self._client.close()
-        with self._publishing:
-            self._drop_publisher()
+        self.publisher.close()
 
     @contextmanager
     def house(self) -> Iterator[Client]:
@@ -80,32 +74,6 @@ class ContextStores:
     def house_is_away(self) -> bool:
         """Whether ClickHouse failed so short a time ago that it is not asked."""
         return time.monotonic() < self._away_until
-
-    def publish(self, records: Sequence[Encoded]) -> int:
-        """Publish those records that are new and return how many; all are acknowledged when this returns.
-
-        A publisher that fails is replaced once: PostgreSQL may have been started anew since. Raises StoreError.
-        """
-        with self._publishing:
-            try:
-                return self._opened_publisher().publish(records)
-            except StoreError as error:
-                _log.warning("publisher replaced", error=str(error))
-                self._drop_publisher()
-            try:
-                return self._opened_publisher().publish(records)
-            except StoreError:
-                self._drop_publisher()
-                raise
-
-    def _opened_publisher(self) -> Publisher:
-        if self._publisher is None:
-            self._publisher = self._opened.enter_context(Publisher(self.settings))
-        return self._publisher
-
-    def _drop_publisher(self) -> None:
-        self._publisher = None
-        self._opened.close()
 
     def lake(self) -> DeltaTable:
         """Return the lake's table of conversations as it is now. Raises StoreError where there is none."""

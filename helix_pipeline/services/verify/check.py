@@ -3,15 +3,16 @@
 import time
 from typing import Protocol
 
-from helix_pipeline.contracts.topics import CONVERSATIONS
-from helix_pipeline.domain.entities.extractor import load_extractor
-from helix_pipeline.services.verify import facts, quarantined, rows
+import pyarrow as pa
+
+from helix_pipeline.services.verify import facts, held, quarantined, rows
 from helix_pipeline.services.verify.log import read_log
 from helix_pipeline.services.verify.report import MAX_EXAMPLES, Example, StoreCheck, VerifyReport
 from helix_pipeline.services.verify.rows import Entity
 from helix_pipeline.services.verify.workspace import Advance, Parameters, Workspace, workspace
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.bus import Ranges, record_ranges
+from helix_pipeline.stores.extractors.extraction import load_extraction
 from helix_pipeline.stores.graph import driver, open_graph
 from helix_pipeline.stores.lake import open_lake
 from helix_pipeline.stores.warehouse import client, open_warehouse
@@ -57,7 +58,7 @@ class _Verification:
         self._space = space
         self._progress = progress
         self._lake = open_lake(settings)
-        self._facts = facts.ExpectedFacts(space, load_extractor(settings.graph.extractor))
+        self._facts = facts.ExpectedFacts(space, load_extraction(settings.graph))
         self._checks: list[StoreCheck] = []
         self._problems: dict[tuple[str, str], list[str]] = {}
         self._waiting = self._arrived = 0
@@ -83,13 +84,13 @@ class _Verification:
 
     def check_graph(self) -> None:
         """Compare the graph's counters with those recomputed from the events."""
-        self._facts.flush()
+        self._facts.finish()
         graph = open_graph(self._settings)
         advance = self._progress("read the graph")
         with driver(graph) as connection:
-            self._space.load_all(facts.graph_rows(connection, graph), facts.FIND, advance)
-        for kind, subject in facts.SUBJECTS.items():
-            self._compare("graph", subject, facts.named(kind), *facts.comparison(kind))
+            self._space.load_all(held.graph_rows(connection, graph), facts.FIND, advance)
+        for kind, subject in held.SUBJECTS.items():
+            self._compare("graph", subject, held.EXAMPLES.get(kind, "conversation"), *facts.comparison(kind))
 
     def report(self, seconds: float) -> VerifyReport:
         """Return what was found."""
@@ -102,14 +103,20 @@ class _Verification:
         advance = self._progress(f"read {entity.topic.name}", total)
         for batch in read_log(self._settings, entity.topic, ends):
             carried = quarantined.load_log(self._space, entity, batch)
-            if entity.topic is CONVERSATIONS:
-                self._facts.add(carried.select(list(facts.COLUMNS)))
+            self._count(entity, carried)
             advance(batch.records)
+
+    def _count(self, entity: Entity, events: pa.Table) -> None:
+        columns = facts.columns(entity.topic)
+        if columns is not None:
+            self._facts.add(entity.topic, events.select(list(columns)))
 
     def _load_stores(self, entity: Entity) -> None:
         total = int(self._space.run("SELECT count(*) FROM kafka")[0][0])
         advance = self._progress(f"read the lake's {entity.lake.name}", total)
         self._space.load_all(rows.lake_rows(self._lake, entity), rows.insert_sql("lake", entity), advance)
+        if entity.warehouse is None:
+            return
         advance = self._progress(f"read ClickHouse's {entity.warehouse}", total)
         with client(open_warehouse(self._settings)) as connection:
             pages = rows.warehouse_rows(connection, entity)
@@ -117,19 +124,21 @@ class _Verification:
 
     def _load_history(self, entity: Entity, ends: Ranges) -> None:
         """Count for the graph the events that only the lake still has."""
-        if entity.topic is not CONVERSATIONS or not any(low for low, _ in ends.values()):
+        columns = facts.columns(entity.topic)
+        if columns is None or not any(low for low, _ in ends.values()):
             return
         advance = self._progress(f"read the lake's older {entity.lake.name}")
-        for batch in rows.lake_history(self._lake, entity, list(facts.COLUMNS), ends):
-            self._facts.add(batch)
+        for batch in rows.lake_history(self._lake, entity, list(columns), ends):
+            self._facts.add(entity.topic, batch)
             advance(batch.num_rows)
 
     def _compare_events(self, entity: Entity) -> None:
         kind, topic = entity.kind, entity.topic.name
-        hot_copy = rows.warehouse_sql(entity, self._settings.clickhouse.ttl_days)
         self._checks.append(rows.kafka_check(self._space, entity))
         self._compare("lake", f"{kind} events", kind, rows.lake_sql(), {})
-        self._compare("clickhouse", f"{kind} events", kind, *hot_copy)
+        if entity.warehouse is not None:
+            hot_copy = rows.warehouse_sql(entity.warehouse, self._settings.clickhouse.ttl_days)
+            self._compare("clickhouse", f"{kind} events", kind, *hot_copy)
         self._compare("quarantine", f"{kind} records", topic, quarantined.COMPARED, {"topic": topic})
 
     def _compare(self, store: str, subject: str, kind: str, comparison: str, values: Parameters) -> None:

@@ -1,76 +1,44 @@
-"""What the graph should hold, recomputed from the events, against what its counters say."""
+"""What the graph should hold, recomputed from the events, against what it says (see `held`)."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any
+from collections.abc import Iterator
+from itertools import chain, groupby, islice
+from operator import itemgetter
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from neo4j import Driver, Record
 
-from helix_pipeline.domain.entities.extractor import EntityExtractor
-from helix_pipeline.domain.graph_deltas import (
-    COMPLETED,
-    CONVERSATION,
-    ENTITY,
-    MENTION,
-    PAIR,
-    PARTICIPANT,
-    add_up,
-    deltas,
-)
+from helix_pipeline.contracts.topics import CONVERSATIONS, KNOWLEDGE, Topic
+from helix_pipeline.domain.entities.extraction import Extraction
+from helix_pipeline.domain.graph import knowledge, messages
+from helix_pipeline.domain.graph.claims import key_of, statements_of
+from helix_pipeline.domain.graph.deltas import COMPLETED, ENTITY, MENTION, PAIR, STATEMENT, add_up
+from helix_pipeline.domain.graph.labels import joined, unpacked
+from helix_pipeline.domain.relationships.intervals import intervals
+from helix_pipeline.services.verify.held import LABEL, MESSAGES, RELATED
 from helix_pipeline.services.verify.workspace import Workspace
-from helix_pipeline.stores.graph import Graph
-
-COLUMNS = ("event_type", "conversation_id", "user_id", "content", "timestamp")
-"""What of an event matters to the graph."""
 
 FLUSH_DELTAS = 200_000
-FETCH_RECORDS = 1_000
-
-SUBJECTS: dict[int, str] = {
-    CONVERSATION: "messages per conversation",
-    COMPLETED: "completed conversations",
-    PARTICIPANT: "messages per participant",
-    ENTITY: "mentions per entity",
-    MENTION: "mentions per conversation",
-    PAIR: "pair frequencies",
-}
-
-QUERIES: dict[int, str] = {
-    CONVERSATION: "MATCH (c:Conversation) WHERE c.messages IS NOT NULL RETURN c.id, [''], [c.messages]",
-    COMPLETED: "MATCH (c:Conversation) WHERE c.completed_at IS NOT NULL RETURN c.id, [''], [1]",
-    PARTICIPANT: """
-MATCH (c:Conversation)
-CALL (c) { MATCH (u:User)-[p:PARTICIPATED_IN]->(c) RETURN collect(u.id) AS ids, collect(coalesce(p.messages, 0)) AS n }
-RETURN c.id, ids, n""",
-    ENTITY: "MATCH (e:Entity) WHERE e.mentions IS NOT NULL RETURN e.id, [''], [e.mentions]",
-    MENTION: """
-MATCH (c:Conversation)
-CALL (c) { MATCH (e:Entity)-[m:MENTIONED_IN]->(c) RETURN collect(e.id) AS ids, collect(coalesce(m.count, 0)) AS n }
-RETURN c.id, ids, n""",
-    PAIR: """
-MATCH (a:Entity)
-CALL (a) {
-  MATCH (a)-[p:CO_OCCURS_WITH]->(b:Entity) RETURN collect(b.id) AS ids, collect(coalesce(p.frequency, 0)) AS n
-}
-RETURN a.id, ids, n""",
-}
-"""What the graph says: a, and lists of b and count. `a` is what an example of disagreement names.
-
-Lists, because the driver takes longer over a record than over its values; in a subquery, so that the server streams.
-"""
+PAGE = 50_000
 
 CREATE = """
 CREATE TABLE expected_facts (kind TINYINT, a VARCHAR, b VARCHAR, n BIGINT);
 CREATE TABLE found_facts AS FROM expected_facts;
+CREATE TABLE called (a VARCHAR, b VARCHAR, detail VARCHAR, n BIGINT);
+CREATE TABLE stated (key VARCHAR, detail VARCHAR);
 """
 
 EXPECT = """
 INSERT INTO expected_facts
-SELECT kind, a, if(kind = $entity, '', b), n
-FROM batch
+SELECT kind, if(kind = $mention, b, a), CASE kind WHEN $mention THEN a WHEN $entity THEN '' ELSE b END, n
+FROM batch WHERE kind <> $statement
 """
+EXPECT_MESSAGES = "INSERT INTO expected_facts SELECT $kind, a, '', messages FROM batch WHERE kind = $entity"
+EXPECT_CALLED = "INSERT INTO called SELECT a, b, detail, n FROM batch WHERE kind = $entity"
+EXPECT_STATED = "INSERT INTO stated SELECT key, detail FROM batch"
+STATED = "SELECT key, detail FROM stated ORDER BY key"
+EXPECT_TEXTS = "INSERT INTO expected_facts SELECT kind, a, b, n FROM batch"
+CALLED = "SELECT a, b, detail, sum(n)::BIGINT FROM called GROUP BY a, b, detail ORDER BY a"
 
 FIND = "INSERT INTO found_facts SELECT kind, a, b, n FROM batch"
 
@@ -93,27 +61,65 @@ FROM joined
 
 
 class ExpectedFacts:
-    """Recomputes the graph's counters from events as the graph stream does, in memory up to a bound."""
+    """Recomputes what the graph holds from events as the graph streams do, in memory up to a bound."""
 
-    def __init__(self, space: Workspace, extractor: EntityExtractor) -> None:
+    def __init__(self, space: Workspace, extraction: Extraction) -> None:
         space.run(CREATE)
         self._space = space
-        self._extractor = extractor
+        self._extraction = extraction
         self._gathered: list[pa.Table] = []
 
-    def add(self, events: pa.Table) -> None:
-        """Count events of conversations (rows with `COLUMNS`)."""
+    def add(self, topic: Topic, events: pa.Table) -> None:
+        """Count events of a topic, rows with its `columns`."""
         for batch in events.to_batches():
-            contents = [content or "" for content in batch["content"].to_pylist()]
-            found = deltas(batch, self._extractor.extract_ids_batch(contents), self._extractor.entity)
-            self._gathered.append(found)
+            if topic is CONVERSATIONS:
+                self._gathered.append(messages.said(batch, self._extraction))
+            else:
+                self._gathered.append(knowledge.deltas(batch))
         if sum(part.num_rows for part in self._gathered) >= FLUSH_DELTAS:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
+    def finish(self) -> None:
+        """Complete the facts: what they say together is known when all are there."""
+        self._flush()
+        for page in _pages(chain(self._labels(), self._relationships())):
+            self._space.load(page, EXPECT_TEXTS)
+
+    def _flush(self) -> None:
         """Move what was counted into the workspace."""
-        self._space.load(add_up(self._gathered), EXPECT, {"entity": ENTITY})
+        added = add_up(self._gathered)
+        self._space.load(added, EXPECT, {"entity": ENTITY, "mention": MENTION, "statement": STATEMENT})
+        self._space.load(added, EXPECT_MESSAGES, {"kind": MESSAGES, "entity": ENTITY})
+        self._space.load(added, EXPECT_CALLED, {"entity": ENTITY})
+        self._space.load(_keyed(added), EXPECT_STATED)
         self._gathered.clear()
+
+    def _labels(self) -> Iterator[tuple[int, str, str, int]]:
+        for id, group in groupby(self._space.stream(CALLED), key=itemgetter(0)):
+            label = joined(unpacked(detail, surface, n) for _, surface, detail, n in group)
+            yield LABEL, id, _text([label.name, label.type, label.subtype, label.aliases]), 1
+
+    def _relationships(self) -> Iterator[tuple[int, str, str, int]]:
+        for key, group in groupby(self._space.stream(STATED), key=itemgetter(0)):
+            for found in intervals(statements_of(detail for _, detail in group)):
+                about = [found.relation, found.object_id, key, found.valid_from, found.valid_to]
+                yield RELATED, found.subject_id, _text(about), found.statements
+
+
+def _keyed(deltas: pa.Table) -> pa.Table:
+    """Return key and detail of the statements among deltas."""
+    details = deltas.filter(pc.equal(deltas["kind"], STATEMENT))["detail"]
+    keys = [key_of(statement) for statement in statements_of(details.to_pylist())]
+    return pa.table({"key": pa.array(keys, pa.string()), "detail": details})
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def columns(topic: Topic) -> tuple[str, ...] | None:
+    """Return what of a topic's events matters to the graph, or None where nothing does."""
+    return {CONVERSATIONS: messages.COLUMNS, KNOWLEDGE: knowledge.COLUMNS}.get(topic)
 
 
 def comparison(kind: int) -> tuple[str, dict[str, object]]:
@@ -121,25 +127,6 @@ def comparison(kind: int) -> tuple[str, dict[str, object]]:
     return COMPARED, {"kind": kind, "completed": COMPLETED, "pair": PAIR}
 
 
-def named(kind: int) -> str:
-    """Return what an example of a kind of fact names."""
-    return {ENTITY: "entity", PAIR: "pair"}.get(kind, "conversation")
-
-
-def graph_rows(connection: Driver, graph: Graph) -> Iterator[pa.Table]:
-    """Yield what the graph says (kind, a, b, n), in bounded batches."""
-    with connection.session(database=graph.database, fetch_size=FETCH_RECORDS) as session:
-        for kind, query in QUERIES.items():
-            records: Iterable[Record] = session.run(query)
-            remaining = iter(records)
-            while page := [record.values() for record in islice(remaining, FETCH_RECORDS)]:
-                yield _table(kind, page)
-
-
-def _table(kind: int, page: list[list[Any]]) -> pa.Table:
-    a, b, n = zip(*page, strict=True)
-    lists: Any = pa.array(b, pa.list_(pa.string()))
-    counts: Any = pa.array(n, pa.list_(pa.int64()))
-    repeated = pa.array(a, pa.string()).take(pc.list_parent_indices(lists))
-    kinds = pa.repeat(pa.scalar(kind, pa.int8()), len(repeated))
-    return pa.table({"kind": kinds, "a": repeated, "b": lists.flatten(), "n": counts.flatten()})
+def _pages(facts: Iterator[tuple[int, str, str, int]]) -> Iterator[pa.Table]:
+    while page := list(islice(facts, PAGE)):
+        yield pa.table([pa.array(column) for column in zip(*page, strict=True)], names=["kind", "a", "b", "n"])

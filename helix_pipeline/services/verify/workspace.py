@@ -16,6 +16,8 @@ from helix_pipeline.errors import StoreError
 
 SETTINGS = {"memory_limit": "1GB", "preserve_insertion_order": "false", "TimeZone": "UTC"}
 
+PAGE_ROWS = 10_000
+
 Parameters = Mapping[str, object]
 """Values of a statement's `$name` places."""
 
@@ -32,6 +34,13 @@ class Workspace:
     def run(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""
         return self._connection.execute(sql, dict(parameters or {})).fetchall()
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query while other statements may run."""
+        cursor = self._connection.cursor()
+        cursor.execute(sql)
+        while page := cursor.fetchmany(PAGE_ROWS):
+            yield from page
 
     def load(self, batch: pa.Table, sql: str, parameters: Parameters | None = None) -> None:
         """Run a statement that reads the Arrow rows `batch`."""

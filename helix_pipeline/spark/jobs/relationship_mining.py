@@ -1,9 +1,10 @@
-"""RelationshipMining: which entities belong together, how surely, and which of two introduces the other."""
+"""RelationshipMining: which entities belong together, and what messages state of them and when it held."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial, reduce
-from operator import and_
+from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 from pyspark import StorageLevel
@@ -11,8 +12,15 @@ from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from helix_pipeline.contracts.job_tables.relationships import RELATIONSHIPS
+from helix_pipeline.contracts.job_tables.relationships import (
+    COMMUNITIES,
+    RELATION_INTERVALS,
+    RELATION_STATEMENTS,
+    RELATIONSHIPS,
+)
+from helix_pipeline.domain.knowledge import strength
 from helix_pipeline.domain.relationships import association, direction
+from helix_pipeline.domain.relationships.communities import communities
 from helix_pipeline.errors import UsageError
 from helix_pipeline.spark.contexts import (
     MESSAGE,
@@ -25,9 +33,8 @@ from helix_pipeline.spark.contexts import (
     with_evidence,
 )
 from helix_pipeline.spark.job_run import JobRun, Result
-
-NEEDED = ("entity_id", "entity_name", "entity_type", "start", "conversation_id", "message_id", "sequence", "timestamp")
-"""What a mention must have to take part."""
+from helix_pipeline.spark.named import in_graph, named, usable
+from helix_pipeline.spark.statements import with_intervals, with_statements
 
 MEASURES = (
     *("npmi", "lift", "p_value"),
@@ -46,9 +53,12 @@ class Totals:
 
 
 def run(job: JobRun) -> Result:
-    """Return `relationships` of the lake's entities: the pairs that belong together at the false discovery rate.
+    """Return what the lake's entities have to do with each other.
 
-    Raises UsageError for a parameter out of its range.
+    `relationships` are the pairs that belong together at the false discovery rate, `communities` clusters of them,
+    `relation_statements` what messages state and `relation_intervals` when it held. Entities that `entity_aliases`
+    calls one count as one, and only kinds that are nodes of the graph take part. Raises UsageError for a parameter
+    out of its range.
     """
     window, least, max_fdr = (job.parameters[name] for name in ("window", "min_frequency", "max_fdr"))
     if window < 1 or least < 1 or not 0 <= max_fdr <= 1:
@@ -56,15 +66,23 @@ def run(job: JobRun) -> Result:
         raise UsageError(f"bad parameters: {given}; the first two are 1 or more, the last is in [0, 1]")
     table = job.table("entities")
     # One shuffle: what follows goes by conversation, or by something within it, until pairs are counted.
-    mentions = table.where(_usable()).select(*NEEDED).repartition("conversation_id")
+    every = named(job, table).repartition("conversation_id").persist(StorageLevel.MEMORY_AND_DISK)
+    mentions = every.where(in_graph())
     shared = contexts(mentions, window).persist(StorageLevel.MEMORY_AND_DISK)
-    read, found = _read(table), _found(shared)
+    read, found = _read(table, mentions), _found(shared)
     often = (F.col("frequency") >= least) | (F.col("window_frequency") >= least * window)
     pairs = with_entities(counted_pairs(shared).where(often), counted_entities(mentions, shared))
     measured = with_measures(pairs, Totals(found.messages, found.windows, window))
-    related = passing(measured, read.entities, max_fdr).persist(StorageLevel.MEMORY_AND_DISK)
+    significant = passing(measured, read.entities, max_fdr)
+    related = with_strength(significant, found.messages, read.latest).persist(StorageLevel.MEMORY_AND_DISK)
+    stated = with_statements(every, job.table("conversations")).persist(StorageLevel.MEMORY_AND_DISK)
     return Result(
-        {RELATIONSHIPS.name: with_evidence(related, shared)},
+        {
+            RELATIONSHIPS.name: with_evidence(related, shared),
+            COMMUNITIES.name: clusters(related),
+            RELATION_STATEMENTS.name: stated,
+            RELATION_INTERVALS.name: with_intervals(stated),
+        },
         rows_in=read.rows,
         rejected=read.rows - read.usable,
         metrics={"entities": read.entities, **found.asDict()},
@@ -104,6 +122,30 @@ def corrected(pairs: DataFrame, prefix: str, tests: Column) -> DataFrame:
     return bound.withColumn(q, F.least(F.lit(1.0), lowest))
 
 
+def with_strength(pairs: DataFrame, messages: int, latest: datetime | None) -> DataFrame:
+    """Add `strength`, the association of pairs decayed to an instant: `domain.knowledge.strength`."""
+    work = partial(_strengths, messages=messages, latest=latest)
+    return pairs.mapInArrow(work, StructType([*pairs.schema.fields, StructField("strength", DoubleType())]))
+
+
+def clusters(pairs: DataFrame) -> pa.Table:
+    """Return `COMMUNITIES` of pairs so few that the driver can hold them."""
+    read = pairs.select(*PAIR, "strength").toArrow()
+    found = communities(*(read[name].to_pylist() for name in read.schema.names))
+    sizes = Counter(found.values())
+    columns = [*found], [*found.values()], [sizes[number] for number in found.values()]
+    return pa.table(list(columns), schema=COMMUNITIES.schema)
+
+
+def _strengths(batches: Iterable[pa.RecordBatch], messages: int, latest: datetime | None) -> Iterator[pa.RecordBatch]:
+    now = latest.timestamp() * 1000 if latest else 0.0
+    for batch in batches:
+        both, a, b = (batch[name].to_numpy() for name in ("frequency", "a_frequency", "b_frequency"))
+        last = batch["last_seen"].cast(pa.int64()).to_numpy() / 1000
+        found = strength.association(both, a, b, messages) * strength.decay(last, now)
+        yield pa.RecordBatch.from_arrays([*batch.columns, pa.array(found)], [*batch.schema.names, "strength"])
+
+
 def _measured(batches: Iterable[pa.RecordBatch], totals: Totals) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         found = _association(batch, "", totals.messages, 1)
@@ -123,15 +165,16 @@ def _association(batch: pa.RecordBatch, prefix: str, total: int, overlap: int) -
     }
 
 
-def _usable() -> Column:
-    return reduce(and_, (F.col(name).isNotNull() for name in NEEDED))
+def _read(table: DataFrame, mentions: DataFrame) -> Row:
+    """Count the `rows` of a table of mentions, those that are `usable`, and their distinct `entities`.
 
-
-def _read(table: DataFrame) -> Row:
-    """Count the `rows` of a table of mentions, those that are `usable`, and their distinct `entities`."""
-    entities = F.count_distinct(F.when(_usable(), F.col("entity_id"))).alias("entities")
-    [row] = table.agg(F.count("*").alias("rows"), F.count_if(_usable()).alias("usable"), entities).collect()
-    return row
+    `latest` is the time of the last message that names one.
+    """
+    [rows] = table.agg(F.count("*").alias("rows"), F.count_if(usable()).alias("usable")).collect()
+    [named] = mentions.agg(
+        F.count_distinct("entity_id").alias("entities"), F.max("timestamp").alias("latest")
+    ).collect()
+    return Row(**rows.asDict(), **named.asDict())
 
 
 def _found(shared: DataFrame) -> Row:

@@ -1,0 +1,1 @@
+"""Which entity a surface stands for: of one surface alone (`resolver`), and of a whole corpus (`merging`)."""

@@ -1,0 +1,1 @@
+"""What events add to the graph: deltas of its counters, labels of its entities, and statements."""

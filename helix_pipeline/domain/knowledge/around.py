@@ -1,0 +1,135 @@
+"""What is around entities, whichever store knows their relations: the related ones, and a part of the graph to draw."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+from helix_pipeline.domain.knowledge.answers import EntityName, Evidence, Node, Related, Relation, Subgraph
+from helix_pipeline.domain.knowledge.spreading import Way, ways
+
+RELATIONS_PER_NODE = 4
+"""Pairs of entities that are drawn as related, for each node: the strongest."""
+
+Pair = tuple[str, str]
+"""Two ids, the smaller first."""
+
+
+class Neighbour(NamedTuple):
+    """`source` is related to `id`, an entity of this type, so strongly."""
+
+    source: str
+    id: str
+    type: str
+    strength: float
+
+
+class Relations(Protocol):
+    """What a store knows of entities by their ids; those that are the same answer as one, under the canonical id."""
+
+    def neighbours(self, ids: Sequence[str], at: datetime) -> Iterable[Neighbour]:
+        """Return the neighbours of entities, as of an instant, each pair once."""
+        ...
+
+    def between(self, pairs: Iterable[Pair], at: datetime) -> Mapping[Pair, Sequence[Relation]]:
+        """Return the relations that hold between the two of each pair, strongest first; none for most pairs."""
+        ...
+
+    def shared_conversations(self, pairs: Iterable[Pair]) -> Mapping[Pair, tuple[Evidence, ...]]:
+        """Return, of each pair, a few conversations that name both."""
+        ...
+
+    def names(self, ids: Iterable[str]) -> Mapping[str, EntityName]:
+        """Return names; unknown ids are left out."""
+        ...
+
+    def nodes(self, ids: Sequence[str]) -> Sequence[Node]:
+        """Return entities as they are drawn, in this order; unknown ids are left out."""
+        ...
+
+    def connected(self, ids: Sequence[str]) -> Iterable[Pair]:
+        """Return the pairs of these entities between which there is any relation, whenever it holds."""
+        ...
+
+    def most_mentioned(self, limit: int) -> list[str]:
+        """Return the ids of the most mentioned entities, without those that stand for another."""
+        ...
+
+
+def pair(a: str, b: str) -> Pair:
+    """Return two ids as a pair."""
+    return (a, b) if a <= b else (b, a)
+
+
+def related(
+    store: Relations, entity_id: str, at: datetime, *, depth: int, limit: int, types: Sequence[str] = ()
+) -> tuple[Related, ...]:
+    """Return the entities of these types (all where none) within `depth` relations, strongest first."""
+    kinds: dict[str, str] = {}
+
+    def neighbours(ids: Sequence[str]) -> Iterator[tuple[str, str, float]]:
+        for one in store.neighbours(ids, at):
+            kinds[one.id] = one.type
+            yield one.source, one.id, one.strength
+
+    reached = ways(neighbours, entity_id, depth)
+    wanted = [id for id in reached if not types or kinds[id] in types][:limit]
+    return _described(store, [reached[id] for id in wanted], at)
+
+
+def picture(store: Relations, entity_ids: Sequence[str], depth: int, limit: int, at: datetime) -> Subgraph:
+    """Return the entities with these ids, the strongest around them, and the relations of all of these.
+
+    `limit` bounds the entities. Without ids they are the most mentioned ones.
+    """
+    starts = list(dict.fromkeys(entity_ids))
+    ids = _around(store, starts, depth, at) if starts else store.most_mentioned(limit + 1)
+    nodes = tuple(store.nodes(ids[:limit]))
+    found = store.between(store.connected([node.id for node in nodes]), at)
+    strongest = sorted(found, key=lambda ends: (-found[ends][0].strength, ends))
+    drawn = strongest[: RELATIONS_PER_NODE * limit]
+    relations = tuple(one for ends in drawn for one in found[ends])
+    return Subgraph(nodes, relations, truncated=len(ids) > limit or len(drawn) < len(strongest))
+
+
+def _described(store: Relations, reached: Sequence[Way], at: datetime) -> tuple[Related, ...]:
+    """Return the ends of ways, with their names and the relations along the way."""
+    pairs = {pair(*step) for way in reached for step in pairwise(way.passed)}
+    relations, shared = store.between(pairs, at), store.shared_conversations(pairs)
+    names = store.names({id for way in reached for id in way.passed})
+    return tuple(_one(way, relations, shared, names) for way in reached)
+
+
+def _one(
+    way: Way,
+    relations: Mapping[Pair, Sequence[Relation]],
+    shared: Mapping[Pair, tuple[Evidence, ...]],
+    names: Mapping[str, EntityName],
+) -> Related:
+    *via, end = (names[id] for id in way.passed[1:])
+    along = tuple(one for step in pairwise(way.passed) for one in relations.get(pair(*step), ()))
+    stated = tuple(place for one in along for place in one.evidence)
+    return Related(
+        id=end.id,
+        name=end.name,
+        type=end.type,
+        subtype=end.subtype,
+        strength=way.strength,
+        distance=len(way.passed) - 1,
+        relations=along,
+        evidence=(*stated, *shared.get(pair(*way.passed[-2:]), ())),
+        via=tuple(via),
+    )
+
+
+def _around(store: Relations, starts: list[str], depth: int, at: datetime) -> list[str]:
+    """Return entities and those around any of them, the entities first, then the strongest related."""
+    strengths = dict.fromkeys(starts, 1.0)
+
+    def neighbours(ids: Sequence[str]) -> list[tuple[str, str, float]]:
+        return [(one.source, one.id, one.strength) for one in store.neighbours(ids, at)]
+
+    for start in starts:
+        for id, way in ways(neighbours, start, depth).items():
+            strengths[id] = max(way.strength, strengths.get(id, 0.0))
+    return sorted(strengths, key=lambda id: (id not in starts, -strengths[id], id))

@@ -1,0 +1,1 @@
+"""Recognisers that need a driver or a framework: models in ONNX, spaCy, GLiNER, endpoints of language models."""

@@ -1,0 +1,96 @@
+"""The neighbours of entities in Neo4j and how strongly each is related, computed from the counters as they are now.
+
+Entities that are one (`SAME_AS`) answer as one, under the id of the canonical one: of the relations of its aliases with
+those of another the strongest counts. Of an entity with very many relations only the strongest are read, which the last
+refresh has noted (see `graph_hubs`), and what was stated of late.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import LiteralString
+
+import numpy as np
+from neo4j import Record
+
+from helix_pipeline.domain.knowledge.around import Neighbour
+from helix_pipeline.domain.knowledge.strength import combined, decay
+from helix_pipeline.stores.graph_relations import ASSOCIATED, counted_strength, newest_ms, said_strength
+from helix_pipeline.stores.graph_session import Ask
+
+MOST_STATED = 500
+"""Stated relations of one entity that are read."""
+
+NEIGHBOURS: LiteralString = """
+OPTIONAL MATCH (g:Graph {id: 'graph'})
+WITH coalesce(g.messages, 0) AS total
+MATCH (e:Entity) WHERE e.id IN $ids
+CALL (e) { RETURN e AS m UNION MATCH (m:Entity)-[:SAME_AS]->(e) RETURN m }
+CALL (m) {
+  CALL (m) {
+    WITH m WHERE m.strongest IS NULL
+    MATCH (m)-[r:CO_OCCURS_WITH]-(x:Entity)
+    RETURN r, x
+  UNION ALL
+    WITH m WHERE m.strongest IS NOT NULL
+    MATCH (a)-[r:CO_OCCURS_WITH]->(b) WHERE elementId(r) IN coalesce(m.strongest, []) AND (a = m OR b = m)
+    RETURN r, CASE a WHEN m THEN b ELSE a END AS x
+  }
+  RETURN collect([coalesce(x.same_as, x.id), x.type, r.frequency, coalesce(x.messages, 0), r.last.epochMillis])
+    AS counted
+}
+CALL (m) {
+  MATCH (m)-[r:RELATED_TO]-(x:Entity)
+  WITH r, x LIMIT $most
+  WHERE r.valid_from <= $at AND (r.valid_to IS NULL OR r.valid_to > $at)
+  RETURN collect([coalesce(x.same_as, x.id), x.type, r.type, r.strength, r.confidence, r.statements, r.evidence,
+    r.valid_from.epochMillis]) AS said
+}
+RETURN e.id AS id, coalesce(m.messages, 0) AS messages, total, counted, said
+"""
+
+
+def neighbours(ask: Ask, ids: Sequence[str], at: datetime) -> list[Neighbour]:
+    """Return the neighbours of the entities with these canonical ids, as of an instant, each pair once."""
+    now_ms = at.timestamp() * 1000
+    types: dict[str, str] = {}
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    said: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for record in ask(NEIGHBOURS, ids=list(ids), at=at, most=MOST_STATED):
+        source, counted = record["id"], found[record["id"]]
+        for id, kind, strength in chain(_counted(record, now_ms), _associated(record)):
+            types[id] = kind
+            counted[id] = max(strength, counted.get(id, 0.0))
+        for id, kind, strength in _said(record, now_ms):
+            types[id] = kind
+            said[source, id].append(strength)
+    for (source, id), strengths in said.items():
+        found[source][id] = float(combined(found[source].get(id, 0.0), *strengths))
+    return [
+        Neighbour(source, id, types[id] or "", strength)
+        for source, others in found.items()
+        for id, strength in others.items()
+        if id != source
+    ]
+
+
+def _counted(record: Record, now_ms: float) -> Iterable[tuple[str, str, float]]:
+    """Yield id, type and strength of the entities that one is named with more often than by chance."""
+    if not record["counted"]:
+        return ()
+    ids, kinds, both, other, last = zip(*record["counted"], strict=True)
+    strengths = counted_strength(both, record["messages"], other, record["total"]) * decay(last, now_ms)
+    return ((ids[place], kinds[place], float(strengths[place])) for place in np.flatnonzero(strengths))
+
+
+def _associated(record: Record) -> Iterable[tuple[str, str, float]]:
+    """Yield id, type and strength of the entities that the lake associates one with."""
+    return ((id, kind, given) for id, kind, type, given, *_ in record["said"] if type == ASSOCIATED)
+
+
+def _said(record: Record, now_ms: float) -> Iterable[tuple[str, str, float]]:
+    """Yield id, type and strength of the entities that one is said to be related to."""
+    for id, kind, type, _, sure, statements, evidence, since in record["said"]:
+        if type != ASSOCIATED:
+            yield id, kind, said_strength(sure, statements, newest_ms(evidence, since), now_ms)
