@@ -8,8 +8,9 @@ reads Arrow batches, with all that Spark does around it.
 
 import argparse
 import os
+import sys
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYSPARK_PYTHON": sys.executable}
 
 import gzip
 import json

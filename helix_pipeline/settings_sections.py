@@ -118,7 +118,7 @@ class GraphSettings(Section):
     Entities that nobody named for `archive_after_days` go to the lake; 0 keeps all.
     """
 
-    extractor: str = "gazetteer"
+    extractor: str = "fast"
     model: str | None = None
     llm_base_url: str | None = None
     llm_model: str | None = None

@@ -21,13 +21,20 @@ class ChatSettings(Protocol):
     """The settings of a chat model: where it is, its name, a key if it wants one, and seconds to wait for an answer."""
 
     @property
-    def llm_base_url(self) -> str | None: ...
+    def llm_base_url(self) -> str | None:
+        """Address of an OpenAI-compatible endpoint."""
+
     @property
-    def llm_model(self) -> str | None: ...
+    def llm_model(self) -> str | None:
+        """Name of the model there."""
+
     @property
-    def llm_api_key(self) -> SecretStr | None: ...
+    def llm_api_key(self) -> SecretStr | None:
+        """Key that it wants, if any."""
+
     @property
-    def llm_timeout_s(self) -> float: ...
+    def llm_timeout_s(self) -> float:
+        """Seconds to wait for an answer."""
 
 
 def ask(settings: ChatSettings, instructions: str, question: str, max_tokens: int) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helix_pipeline.cli.graph_output import BAR, bar
-from helix_pipeline.domain.knowledge.matching import EMOJI, LONGEST_WORD, MOST_WORDS, fit, fused, score
+from helix_pipeline.domain.knowledge.matching import EMOJI, LONGEST_WORD, MOST_WORDS, alike, fit, fused, score
 from helix_pipeline.stores.graph_search import lucene, phrase
 
 
@@ -16,6 +16,14 @@ def test_what_fits_better_comes_first():
     found = [fit(" DOCKER ", name, aliases, 1.0) for name, aliases in names]
     assert [one[0] for one in found] == [1.0, 0.95, 0.8, 0.65, 0.6]
     assert [one[1] for one in found] == ["Docker", "docker", "Docker Hub", "My dockers", "Dokcer"]
+
+
+def test_names_are_alike_by_their_words():
+    assert alike("dokcer", ["Docker"]) == pytest.approx(5 / 6)
+    assert alike("dokcer", ["Docker Hub"]) == pytest.approx(5 / 6 * 0.85)
+    assert alike("docker hu", ["Docker Hub"]) == pytest.approx((1 + 2 / 3) / 2)
+    assert alike("docker", ["Helm", "docker", "x"]) == 1
+    assert alike("go", ["Rust"]) == alike("", ["Rust"]) == alike("go", []) == alike("go", ["+"]) == 0
 
 
 def test_of_names_that_fit_alike_the_more_mentioned_comes_first_but_never_before_a_better_one():

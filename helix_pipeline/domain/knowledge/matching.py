@@ -15,6 +15,9 @@ ALIKE = 0.6
 POPULARITY = 0.2
 """The share of the score that depends on how often an entity is mentioned: it orders names that fit about as well."""
 
+UNASKED = 0.3
+"""The share by which a name is less alike of which hardly a word was asked for."""
+
 RANK_OFFSET = 60
 """Of reciprocal-rank fusion: how little the first ranks stand out."""
 
@@ -40,18 +43,14 @@ def edits(word: str) -> int:
 
 
 def alike(query: str, names: Iterable[str]) -> float:
-    """Return how alike names are to a query, in [0, 1]: the mean over its words of how alike the most alike word is.
+    """Return how alike the most alike of some names is to a query, in [0, 1].
 
-    A word is alike in the share of it that is given, where it is the last one and only begun, and less by the share of
-    its letters that typing errors changed (optimal string alignment distance).
+    That is the mean over the words of the query of how alike the most alike word of the name is, less where the name
+    has more words. A word is alike in the share of it that is given, where it is the last one and only begun, and less
+    by the share of its letters that typing errors changed (optimal string alignment distance).
     """
     asked = words(query)
-    known = {word for name in names for word in words(name)}
-    found = [
-        max((_same(one, word, place + 1 == len(asked)) for word in known), default=0.0)
-        for place, one in enumerate(asked)
-    ]
-    return sum(found) / len(found) if found else 0.0
+    return max((_alike(asked, words(name)) for name in names), default=0.0) if asked else 0.0
 
 
 def fit(query: str, name: str, aliases: Sequence[str], alike: float) -> tuple[float, str]:
@@ -83,6 +82,15 @@ def fused(rankings: Iterable[Sequence[_Id]]) -> dict[_Id, float]:
         for rank, one in enumerate(ranking):
             scores[one] = scores.get(one, 0.0) + (RANK_OFFSET + 1) / (RANK_OFFSET + 1 + rank) / len(lists)
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+
+def _alike(asked: list[str], name: list[str]) -> float:
+    found = [
+        max((_same(one, word, place + 1 == len(asked)) for word in name), default=0.0)
+        for place, one in enumerate(asked)
+    ]
+    given = min(len(asked) / max(len(name), 1), 1.0)
+    return sum(found) / len(asked) * (1 - UNASKED * (1 - given))
 
 
 def _same(asked: str, word: str, completed: bool) -> float:

@@ -1,7 +1,7 @@
 """The accurate recogniser's network: an encoder in ONNX, run by onnxruntime on one thread.
 
 `weights/encoder.onnx` holds all of it, its vocabulary and how spans are read from its scores; training/ makes it
-(weights/MODEL_CARD.md). It is loaded once per process, in half a second, and takes about 100 MB.
+(weights/MODEL_CARD.md). It is loaded once per process, in a fifth of a second.
 """
 
 import json
