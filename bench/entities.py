@@ -3,7 +3,7 @@
 F1 is conlleval's, over exact bounds and labels; the texts are the corpora's tokens with spaces between them, and the
 recognisers cut them into tokens of their own. The confusion matrix is of what `recognise` reports in the end, by type.
 Speed is in tokens a second on one core: of processor time in a plain process, and of the clock in a stage of Spark that
-reads Arrow batches, with all that Spark does around it.
+reads Arrow batches, with all that Spark does around it. Then resolution on the alias set, and typed relations.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import entity_relations
+import entity_resolution
 import pyarrow as pa
 from entity_data import CORPORA, Annotated, data, sentences
 from harness import console, publish_parts
@@ -77,7 +79,8 @@ def main() -> None:
     parts["tokens a second, one core"] += [
         {"recogniser": name, "where": "published", "tokens/s": rate} for name, rate in KNOWN_SPEED.items()
     ]
-    publish_parts("entities", parts)
+    publish_parts("entities", parts | entity_resolution.figures())
+    entity_relations.report(console)
 
 
 def loaded(name: str) -> TaggedRecogniser:

@@ -24,7 +24,7 @@ from helix_pipeline.stores.graph_session import Ask
 
 NAMED: LiteralString = """
 CALL () {
-  MATCH (e:Entity {id: $text}) RETURN e, 1 AS rank
+  MATCH (e:Entity {id: $id}) RETURN e, 1 AS rank
 UNION
   MATCH (e:Entity {name: $text}) RETURN e, 0 AS rank
 UNION
@@ -56,7 +56,7 @@ class Neo4jReader:
         text = name_or_id.strip()
         if not text:
             return None
-        found = self._ask(NAMED, text=text, query=phrase(text))
+        found = self._ask(NAMED, id=name_or_id, text=text, query=phrase(text))
         return graph_relations.entity_name(found[0]["entity"]) if found else None
 
     def related(

@@ -268,7 +268,7 @@ NAMED = {"name": "docker"}
         ("entities", {"name": "x", "type": "NOTHING"}, 422),
         ("entities", {"name": "x", "type": "TECH", "subtype": "function"}, 422),
         ("entities", {"name": "x" * 10_000, "type": "TECH"}, 422),
-        ("entities", {"name": "null \u0000", "type": "TECH"}, 422),
+        ("entities", {"name": "x", "type": "TECH", "aliases": ["null \u0000"]}, 422),
         ("entities", {"name": "x", "type": "TECH", "timestamp": "1970-01-01T00:00:00Z"}, 422),
         ("relationships", {"subject": NAMED, "relation": "co_occurs_with", "object": NAMED}, 422),
         ("relationships", {"subject": NAMED, "relation": "Uses!", "object": NAMED}, 422),

@@ -20,5 +20,5 @@ def test_tables_are_folders_with_a_log_and_a_plain_name(tmp_path: Path):
     (tmp_path / "lake" / "archive" / "conversations").mkdir(parents=True)
     (tmp_path / "lake" / "no'sql" / "_delta_log").mkdir(parents=True)
     (tmp_path / "lake" / "READY").touch()
-    assert table_names(lake) == ["conversations", "debates", "provider_calls", "quarantine"]
+    assert table_names(lake) == ["conversations", "debates", "knowledge", "provider_calls", "quarantine"]
     assert table_names(Lake(f"file://{tmp_path}/lake")) == table_names(lake)

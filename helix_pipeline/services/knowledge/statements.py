@@ -132,7 +132,7 @@ def _event(kind: type[_Event], statement: Statement, **said: Any) -> _Event:
     at = statement.timestamp or datetime.now(UTC)
     about = {
         "event_id": statement.event_id or uuid4().hex,
-        "timestamp": at if at.tzinfo else at.replace(tzinfo=UTC),
+        "timestamp": (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC),
         "source": statement.source,
         "metadata": dict(statement.metadata),
     }
