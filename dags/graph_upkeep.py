@@ -1,4 +1,4 @@
-"""Derived figures, archive and snapshot of the knowledge graph."""
+"""Airflow DAG: derived figures, archive and snapshot of the knowledge graph."""
 
 from helix_pipeline.scheduling.dags import pipeline
 
