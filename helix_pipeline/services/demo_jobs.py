@@ -15,7 +15,9 @@ from helix_pipeline.stores.lake import open_lake, open_table
 _FOUND: dict[str, str] = {
     "EntityExtraction": """
         SELECT min(entity_name) || ' ' || count(*) FROM entities
-        WHERE entity_type NOT IN ('DATE', 'NUMBER') GROUP BY entity_id ORDER BY count(*) DESC, entity_id LIMIT 5""",
+        WHERE entity_type NOT IN ('DATE', 'NUMBER')
+            AND entity_subtype NOT IN ('data structure', 'data type', 'interface element')
+        GROUP BY entity_id ORDER BY count(*) DESC, entity_id LIMIT 5""",
     "RelationshipMining": """
         SELECT a_name || ' + ' || b_name || ' ' || round(npmi, 2) FROM relationships
         ORDER BY npmi DESC, a_id, b_id LIMIT 5""",

@@ -70,7 +70,8 @@ SET u.id = u.id""",
 _ENTITIES: LiteralString = """
 UNWIND $ids AS id
 MATCH (e:Entity {id: id}) WHERE e.last_seen < $cutoff
-RETURN e.id AS id, coalesce(e.name, e.id) AS name, coalesce(e.type, '') AS type, coalesce(e.subtype, '') AS subtype,
+RETURN e.id AS id, coalesce(e.name, e.id) AS name, coalesce(e.type, '') AS type,
+  coalesce(e.subtypes, []) AS subtypes, coalesce(e.subtype_counts, []) AS counts,
   coalesce(e.aliases, []) AS aliases, coalesce(e.mentions, 0) AS mentions, coalesce(e.messages, 0) AS messages,
   e.first_seen.epochMillis AS first, e.last_seen.epochMillis AS last
 """
@@ -244,14 +245,16 @@ def _relations(kind: int, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def _labelled(entities: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Return the deltas of entities: one for each alias, of which the first counts."""
+    """Return the deltas of entities: the mentions of each sub-type under the first alias, and the other aliases."""
     rows = []
     for one in entities:
-        id, label = one["id"], packed(one["name"], one["type"], one["subtype"])
-        counted = one["mentions"], one["messages"]
-        for alias in one["aliases"] or [one["name"]]:
-            rows.append([id, ENTITY, bucket(id), id, alias, label, *counted, one["first"], one["last"]])
-            counted = 0, 0
+        first, *others = one["aliases"] or [one["name"]]
+        counts = dict(zip(one["subtypes"], one["counts"], strict=True))
+        called = [(first, "", one["mentions"] - sum(counts.values()), one["messages"])]
+        called += [(first, subtype, count, 0) for subtype, count in counts.items()]
+        for alias, subtype, n, messages in [*called, *((alias, "", 0, 0) for alias in others)]:
+            about = one["id"], alias, packed(one["name"], one["type"], subtype)
+            rows.append([one["id"], ENTITY, bucket(one["id"]), *about, n, messages, one["first"], one["last"]])
     return _rows(rows)
 
 

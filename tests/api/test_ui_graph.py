@@ -155,7 +155,7 @@ def test_filters_hide_types_relations_and_weak_lines(page: GraphPage) -> None:
     page.browser.one("#filters .chip", "named together").click()
     assert page.lines() == {("quillbase", "zephyrd", "uses")}
     page.browser.run("least.value = 100; least.dispatchEvent(new Event('input'))")
-    assert (page.lines(), page.shown()) == (set(), {"quillbase"})
+    page.browser.until(lambda: (page.lines(), page.shown()) == (set(), {"quillbase"}), "no line but the entity itself")
     for chip in ("Concept", "prefers", "named together"):
         page.browser.one('#filters .chip[aria-pressed="false"]', chip).click()
     page.browser.run("least.value = 0; least.dispatchEvent(new Event('input'))")

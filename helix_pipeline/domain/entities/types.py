@@ -19,7 +19,10 @@ CODE = ("class", "function", "variable", "value", "code block", "output block", 
 PASSING = ("version", "user name")
 """Sub-types that say something of another entity, or of the speaker, and stand for nothing by themselves."""
 
+COMMON = ("data structure", "data type", "interface element")
+"""Sub-types that recognition gives to common nouns (list, string, button): kinds of things, no names."""
+
 
 def in_graph(type: str, subtype: str) -> bool:
-    """Say whether entities of this kind become nodes: names do; dates, numbers and the inside of programs do not."""
-    return type not in (DATE, NUMBER) and subtype not in CODE and subtype not in PASSING
+    """Say whether entities of this kind become nodes: names do; dates, common nouns, the inside of programs do not."""
+    return type not in (DATE, NUMBER) and subtype not in (*CODE, *PASSING, *COMMON)
