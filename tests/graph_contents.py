@@ -1,7 +1,8 @@
 """A graph of a test's own on the running Neo4j: empties it, writes batches into it, reads all of it back."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,6 +46,18 @@ class Contents:
 
     def everything(self) -> list[list[list[Any]]]:
         return [self.ask(query) for query in EVERYTHING]
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Contents]:
+    """Give an empty graph with its schema, and empty it after."""
+    graph.ensure_schema(settings)
+    found = Contents(settings)
+    try:
+        yield found
+    finally:
+        found.empty()
+        found.driver.close()
 
 
 def mention(row: int, id: str, surface: str, name: str = "", subtype: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from graph_contents import Contents, mention, said
+from graph_contents import Contents, mention, opened, said
 
 from helix_pipeline.api.app import create_app
 from helix_pipeline.api.knowledge_models import (
@@ -30,7 +30,6 @@ from helix_pipeline.contracts.wire import decoder
 from helix_pipeline.services.knowledge.upkeep import Upkeep
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.bus import read_records, record_ranges
-from helix_pipeline.stores.graph import ensure_schema
 from helix_pipeline.stores.lake import Lake
 
 pytestmark = pytest.mark.servers
@@ -66,14 +65,11 @@ HOSTILE = [
 @pytest.fixture(scope="module")
 def contents(settings: Settings) -> Iterator[Contents]:
     """A graph of four tools."""
-    ensure_schema(settings)
-    found = Contents(settings)
     named = [mention(row, f"tech:{word.lower()}", word) for row, text in enumerate(TEXTS) for word in text.split()]
-    found.apply(0, said([(f"c{row}", "u1", row) for row in range(len(TEXTS))], named))
-    found.ask("CREATE (:Community {id: 7, size: 3, members: ['tech:docker', 'tech:helm']})")
-    yield found
-    found.empty()
-    found.driver.close()
+    with opened(settings) as found:
+        found.apply(0, said([(f"c{row}", "u1", row) for row in range(len(TEXTS))], named))
+        found.ask("CREATE (:Community {id: 7, size: 3, members: ['tech:docker', 'tech:helm']})")
+        yield found
 
 
 @pytest.fixture

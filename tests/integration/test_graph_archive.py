@@ -15,10 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from graph_contents import START, Contents, claims, hubs, mention, said
+from graph_contents import START, Contents, claims, hubs, mention, opened, said
 
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores.graph import ensure_schema
 from helix_pipeline.stores.graph_archive import archive, restore
 from helix_pipeline.stores.graph_folders import folders
 from helix_pipeline.stores.lake import Lake
@@ -31,11 +30,8 @@ LATER = START + 3 * DAY
 
 @pytest.fixture
 def contents(settings: Settings) -> Iterator[Contents]:
-    ensure_schema(settings)
-    found = Contents(settings)
-    yield found
-    found.empty()
-    found.driver.close()
+    with opened(settings) as found:
+        yield found
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from graph_contents import START, Contents, mention, said
+from graph_contents import START, Contents, mention, opened, said
 
 from helix_pipeline.domain.graph.claims import statement_deltas
 from helix_pipeline.domain.relationships.intervals import Statement
@@ -17,7 +17,6 @@ from helix_pipeline.services.knowledge.questions import UnknownEntityError, rela
 from helix_pipeline.services.knowledge.stores import KnowledgeStores
 from helix_pipeline.services.knowledge.upkeep import Upkeep
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores.graph import ensure_schema
 from helix_pipeline.stores.graph_hubs import HUB, OF_A_TYPE, STRONGEST, note_strongest
 from helix_pipeline.stores.graph_reader import Neo4jReader
 from helix_pipeline.stores.graph_session import GraphAwayError, asker
@@ -31,11 +30,8 @@ LIMIT_S = 60.0
 
 @pytest.fixture(scope="module")
 def place(settings: Settings) -> Iterator[Contents]:
-    ensure_schema(settings)
-    found = Contents(settings)
-    yield found
-    found.empty()
-    found.driver.close()
+    with opened(settings) as found:
+        yield found
 
 
 @pytest.fixture

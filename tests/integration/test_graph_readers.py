@@ -8,13 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from graph_contents import START, Contents, claims, hubs, mention, said
+from graph_contents import START, Contents, claims, hubs, mention, opened, said
 
 from helix_pipeline.contracts.job_tables.relationships import RELATIONSHIPS
 from helix_pipeline.domain.knowledge.answers import KnowledgeReader, Related
 from helix_pipeline.services.knowledge.upkeep import Upkeep
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores.graph import ensure_schema
 from helix_pipeline.stores.graph_memory import load_newest
 from helix_pipeline.stores.graph_reader import Neo4jReader
 from helix_pipeline.stores.graph_session import asker
@@ -28,11 +27,8 @@ IDS = [f"e{number}" for number in range(16)]
 
 @pytest.fixture(scope="module")
 def place(settings: Settings) -> Iterator[Contents]:
-    ensure_schema(settings)
-    found = Contents(settings)
-    yield found
-    found.empty()
-    found.driver.close()
+    with opened(settings) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from graph_contents import START, Contents, claim, claims, hubs, mention, said
+from graph_contents import START, Contents, claim, claims, hubs, mention, opened, said
 
 from helix_pipeline.domain.graph.claims import is_user, key_of, name_of
 from helix_pipeline.domain.graph.deltas import BUCKETS, add_up
@@ -26,11 +26,8 @@ ROUNDS = 8
 
 @pytest.fixture
 def contents(settings: Settings) -> Iterator[Contents]:
-    ensure_schema(settings)
-    found = Contents(settings)
-    yield found
-    found.empty()
-    found.driver.close()
+    with opened(settings) as found:
+        yield found
 
 
 def of(buckets: set[int], deltas: pa.Table) -> pa.Table:

@@ -17,6 +17,8 @@ from helix_pipeline.domain.entities.types import (
     PRODUCT,
     TYPES,
 )
+from helix_pipeline.errors import SettingsError
+from helix_pipeline.settings_sections import GraphSettings
 
 Claim = tuple[int, int, str, float]
 """Start and end of a span in code points, its label, and a confidence."""
@@ -68,3 +70,12 @@ def claimed(texts: Sequence[str], found: Iterable[Sequence[Claim]]) -> list[Span
     ]
     spans.sort(key=lambda span: (-span.confidence, span.start - span.end))
     return overlay(*(list(alike) for _, alike in groupby(spans, key=attrgetter("confidence"))))
+
+
+def model_of(settings: GraphSettings, what: str) -> str:
+    """Return `graph.model`, the folder or pipeline of another model. Raises SettingsError where it is not set."""
+    if settings.model is None:
+        raise SettingsError(
+            f"graph.model is not set: name the {what} for graph.extractor {settings.extractor} (HELIX_EXTRACTOR_MODEL)"
+        )
+    return settings.model

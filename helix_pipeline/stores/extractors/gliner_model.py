@@ -17,7 +17,7 @@ from helix_pipeline.domain.entities.recognition import rules
 from helix_pipeline.domain.entities.recognition.overlay import overlay
 from helix_pipeline.errors import SettingsError
 from helix_pipeline.settings_sections import GraphSettings
-from helix_pipeline.stores.extractors.foreign import Claim, claimed
+from helix_pipeline.stores.extractors.foreign import Claim, claimed, model_of
 
 LABELS: Mapping[str, str] = {
     "person": "PERSON",
@@ -68,19 +68,16 @@ class GlinerRecogniser:
 
 def load(settings: GraphSettings) -> GlinerRecogniser:
     """Return the model in the folder `settings.model`. Raises SettingsError where it or the package is missing."""
-    if settings.model is None:
-        raise SettingsError(
-            "graph.model is not set: name the folder for graph.extractor gliner (HELIX_EXTRACTOR_MODEL)"
-        )
+    place = model_of(settings, "folder")
     try:
         from gliner import GLiNER
 
-        model = GLiNER.from_pretrained(settings.model, local_files_only=True)
+        model = GLiNER.from_pretrained(place, local_files_only=True)
     except ImportError as error:
         raise SettingsError(f"graph.extractor: gliner cannot be loaded ({error}): pip install gliner") from None
     except (OSError, ValueError) as error:
-        raise SettingsError(f"graph.model: no GLiNER model is at {settings.model!r} ({error})") from None
-    return GlinerRecogniser(f"gliner-{Path(settings.model).name}", model)
+        raise SettingsError(f"graph.model: no GLiNER model is at {place!r} ({error})") from None
+    return GlinerRecogniser(f"gliner-{Path(place).name}", model)
 
 
 def _claim(found: Mapping[str, Any]) -> Claim:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from helix_pipeline.domain.entities.recogniser import spans
 from helix_pipeline.errors import SettingsError
 from helix_pipeline.settings_sections import GraphSettings
-from helix_pipeline.stores.extractors.foreign import Claim, claimed
+from helix_pipeline.stores.extractors.foreign import Claim, claimed, model_of
 
 CONFIDENCE = 0.85
 """Of every span, as spaCy gives none: about the precision that its English pipelines publish for OntoNotes."""
@@ -39,18 +39,15 @@ class SpacyRecogniser:
 
 def load(settings: GraphSettings) -> SpacyRecogniser:
     """Return the pipeline `settings.model`. Raises SettingsError where it or spaCy is not installed."""
-    if settings.model is None:
-        raise SettingsError(
-            "graph.model is not set: name the pipeline for graph.extractor spacy (HELIX_EXTRACTOR_MODEL)"
-        )
+    place = model_of(settings, "pipeline")
     try:
         import spacy
 
-        pipeline = spacy.load(settings.model, exclude=NOT_NEEDED)
+        pipeline = spacy.load(place, exclude=NOT_NEEDED)
     except ImportError as error:
         raise SettingsError(f"graph.extractor: spacy cannot be loaded ({error}): pip install spacy") from None
     except (OSError, ValueError) as error:
-        raise SettingsError(f"graph.model: no pipeline of spaCy is {settings.model!r} ({_line(error)})") from None
+        raise SettingsError(f"graph.model: no pipeline of spaCy is {place!r} ({_line(error)})") from None
     pipeline.max_length = LONGEST
     meta = pipeline.meta
     return SpacyRecogniser(f"spacy-{meta['lang']}_{meta['name']}-{meta['version']}", pipeline)
