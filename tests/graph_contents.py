@@ -50,7 +50,7 @@ class Contents:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Contents]:
-    """Give an empty graph with its schema, and empty it after."""
+    """Give an empty graph with its schema, and leave one: later tests share the server."""
     graph.ensure_schema(settings)
     found = Contents(settings)
     try:
@@ -58,6 +58,7 @@ def opened(settings: Settings) -> Iterator[Contents]:
     finally:
         found.empty()
         found.driver.close()
+        graph.ensure_schema(settings)
 
 
 def mention(row: int, id: str, surface: str, name: str = "", subtype: str = "") -> dict[str, Any]:

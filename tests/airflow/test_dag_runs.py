@@ -8,6 +8,7 @@ from typing import Any
 import lakes
 import pytest
 from deltalake import DeltaTable
+from graph_contents import hubs, opened
 
 from helix_pipeline.catalog import DAGS, JOBS
 from helix_pipeline.contracts.tables import LAKE_TABLES
@@ -61,7 +62,9 @@ def runs(
         },
         "a failed stream": {"dag": "stream_watch", "environment": {"HELIX_HOME": str(streams.parent)}},
     }
-    found = run_airflow("dag_runs.py", json.dumps(list(wanted.values())), HELIX_LAKE_ROOT=lake_root)
+    with opened(settings) as graph:
+        graph.apply(0, hubs(1))
+        found = run_airflow("dag_runs.py", json.dumps(list(wanted.values())), HELIX_LAKE_ROOT=lake_root)
     return dict(zip(wanted, found, strict=True))
 
 

@@ -9,7 +9,7 @@ import httpx
 from browser import Browser
 
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores.graph import driver, open_graph
+from helix_pipeline.stores.graph import driver, ensure_schema, open_graph
 
 CONVERSATION = "conv/page test?&#"
 HOSTILE = {
@@ -79,6 +79,7 @@ REMOVE = "MATCH (n:PageTest) DETACH DELETE n"
 @contextmanager
 def small_graph(settings: Settings) -> Iterator[None]:
     """Write the graph into Neo4j, beside what is there, and take it away again."""
+    ensure_schema(settings)
     graph = open_graph(settings)
     entities = [
         {"id": id, "name": name, "type": type, "mentions": mentions, "aliases": ["qb"] if id == "quillbase" else []}

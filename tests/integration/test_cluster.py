@@ -118,7 +118,7 @@ def in_lake(settings: Settings, prefix: str) -> dict[str, list[str]]:
     for table in EVENT_TABLES:
         read = lake.open_table(place, table.name).to_pyarrow_table(columns=["event_id"])["event_id"].to_pylist()
         found[table.topic.name] = sorted(event_id for event_id in read if event_id.startswith(prefix))
-    return found
+    return {name: ids for name, ids in found.items() if ids}
 
 
 def in_warehouse(settings: Settings, prefix: str) -> dict[str, list[str]]:

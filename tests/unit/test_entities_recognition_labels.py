@@ -26,6 +26,7 @@ def test_the_inside_of_programs_stays_out_of_the_graph():
     assert inside == {
         *("Class", "Function", "Variable", "Value", "Code_Block", "Output_Block", "HTML_XML_Tag", "File_Name"),
         *("Error_Name", "Keyboard_IP", "Version", "User_Name"),
+        *("Data_Type", "Data_Structure", "User_Interface_Element"),
     }
     assert all(types.in_graph(*kind) for kind in GENERAL.kinds.values())
 
