@@ -98,7 +98,7 @@ JOBS: tuple[Job, ...] = (
         "RelationshipMining",
         "relationship_mining",
         "Pairs of entities that belong together and their communities; typed relations that messages state, and when.",
-        reads=("entities", "conversations"),
+        reads=("entities", "conversations", "knowledge"),
         writes=("relationships", "communities", "relation_statements", "relation_intervals"),
         dag="conversation_intelligence",
         after=("EntityExtraction",),

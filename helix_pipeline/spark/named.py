@@ -7,7 +7,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from helix_pipeline.domain.entities.types import CODE, DATE, NUMBER, PASSING
+from helix_pipeline.domain.entities.types import DATE, NO_NODES, NUMBER
 from helix_pipeline.spark.job_run import ALL_TIME, JobRun
 
 NEEDED = (
@@ -26,7 +26,7 @@ def usable() -> Column:
 
 def in_graph() -> Column:
     """Tell whether a mention is of a kind that is a node: `domain.entities.types.in_graph` as a column."""
-    return ~F.col("entity_type").isin(DATE, NUMBER) & ~F.col(SUBTYPE).isin(*CODE, *PASSING)
+    return ~F.col("entity_type").isin(DATE, NUMBER) & ~F.col(SUBTYPE).isin(*NO_NODES)
 
 
 def named(job: JobRun, table: DataFrame) -> DataFrame:

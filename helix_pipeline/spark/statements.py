@@ -1,4 +1,4 @@
-"""What the messages of the lake state: the functions of the stream, on Spark's executors."""
+"""What the lake's messages and posted relationships state: the functions of the stream, on Spark's executors."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby, islice
@@ -13,6 +13,8 @@ from helix_pipeline.contracts.events import MessageAdded
 from helix_pipeline.contracts.job_tables.relationships import RELATION_INTERVALS, RELATION_STATEMENTS
 from helix_pipeline.contracts.rows import PARTITION_COLUMNS, TIMESTAMP
 from helix_pipeline.domain.entities.extraction import MENTIONS
+from helix_pipeline.domain.graph.knowledge import COLUMNS as KNOWLEDGE
+from helix_pipeline.domain.graph.knowledge import RELATIONSHIP_STATED, relationships
 from helix_pipeline.domain.relationships.intervals import Interval, Source, Statement, intervals
 from helix_pipeline.domain.relationships.stated import STATED, milliseconds, rows, stated
 from helix_pipeline.domain.relationships.statements import speaker, statements
@@ -33,9 +35,14 @@ def with_statements(mentions: DataFrame, conversations: DataFrame) -> DataFrame:
     named = mentions.groupBy(*MESSAGE).agg(F.array_sort(F.collect_set(F.struct(*_OF_MENTION))).alias("mentions"))
     messages = conversations.where(F.col("event_type") == MessageAdded.model_fields["event_type"].default)
     found = messages.select(*_OF_MESSAGE, *_COPY).join(named, list(MESSAGE)).where(F.forall("mentions", _is_there))
-    copies = Window.partitionBy(*MESSAGE).orderBy(*_COPY)
-    first = found.withColumn("copy", F.row_number().over(copies)).where("copy = 1").drop("copy", *_COPY)
-    return first.mapInArrow(_stated, from_arrow_schema(RELATION_STATEMENTS.schema))
+    return _first(found, *MESSAGE).mapInArrow(_stated, from_arrow_schema(RELATION_STATEMENTS.schema))
+
+
+def posted_statements(knowledge: DataFrame) -> DataFrame:
+    """Return the relationships that someone posted, from the lake's knowledge events, as `RELATION_STATEMENTS`."""
+    related = knowledge.where(F.col("event_type") == RELATIONSHIP_STATED)
+    columns = related.select(*KNOWLEDGE, *PARTITION_COLUMNS, *_COPY)
+    return _first(columns, "event_id").mapInArrow(_posted, from_arrow_schema(RELATION_STATEMENTS.schema))
 
 
 def with_intervals(found: DataFrame) -> DataFrame:
@@ -45,6 +52,12 @@ def with_intervals(found: DataFrame) -> DataFrame:
     """
     gathered = found.repartition("subject_id").sortWithinPartitions("subject_id")
     return gathered.mapInArrow(_intervals, from_arrow_schema(RELATION_INTERVALS.schema))
+
+
+def _first(rows: DataFrame, *key: str) -> DataFrame:
+    """Keep the first copy of each row, which may have been delivered more than once."""
+    copies = Window.partitionBy(*key).orderBy(*_COPY)
+    return rows.withColumn("copy", F.row_number().over(copies)).where("copy = 1").drop("copy", *_COPY)
 
 
 def _is_there(mention: Column) -> Column:
@@ -59,10 +72,22 @@ def _stated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         about = batch.take(found["row"].combine_chunks())
         columns = {name: about[name] for name in PARTITION_COLUMNS} | {name: found[name] for name in ("start", "end")}
         placed = stated(found, batch)
-        columns |= {name: placed[name] for name in STATED.names} | {"statement_id": placed["id"]}
-        columns |= {name: _time(placed[name]) for name in _TIMES}
-        schema = RELATION_STATEMENTS.schema
-        yield from pa.table(columns).select(schema.names).cast(schema).to_batches()
+        yield from _written(columns, placed)
+
+
+def _posted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        placed = pa.Table.from_pylist([one._asdict() for one in relationships(batch)], STATED)
+        nowhere = pa.nulls(len(batch), pa.int32())
+        columns = {name: batch[name] for name in PARTITION_COLUMNS} | {"start": nowhere, "end": nowhere}
+        yield from _written(columns, placed)
+
+
+def _written(columns: dict[str, pa.Array], placed: pa.Table) -> Iterator[pa.RecordBatch]:
+    columns |= {name: placed[name] for name in STATED.names} | {"statement_id": placed["id"]}
+    columns |= {name: _time(placed[name]) for name in _TIMES}
+    schema = RELATION_STATEMENTS.schema
+    yield from pa.table(columns).select(schema.names).cast(schema).to_batches()
 
 
 def _mentions(listed: pa.ListArray) -> pa.Table:

@@ -89,7 +89,7 @@ def relation(source: str, target: str, found: dict[str, Any], strength: float) -
         valid_from=found["valid_from"],
         valid_to=found["valid_to"],
         learnt_at=found["learnt_at"],
-        closed_by=cause[0].message_id if cause else None,
+        closed_by=cause[0] if cause else None,
         evidence=evidence(found["evidence"]),
     )
 

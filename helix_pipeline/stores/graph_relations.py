@@ -112,7 +112,7 @@ def relation(source: str, target: str, found: Mapping[str, Any], strength: float
         valid_from=moment(found["valid_from"]),
         valid_to=moment(found["valid_to"]),
         learnt_at=moment(found["learnt_at"]),
-        closed_by=cause[0].message_id if cause else None,
+        closed_by=cause[0] if cause else None,
         evidence=evidence(found["evidence"]),
     )
 

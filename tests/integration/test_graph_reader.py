@@ -11,6 +11,7 @@ import pytest
 from graph_contents import START, Contents, mention, opened, said
 
 from helix_pipeline.domain.graph.claims import statement_deltas
+from helix_pipeline.domain.knowledge.answers import Evidence
 from helix_pipeline.domain.relationships.intervals import Statement
 from helix_pipeline.errors import StoreError
 from helix_pipeline.services.knowledge.questions import UnknownEntityError, related
@@ -95,7 +96,7 @@ def test_what_is_stated_adds_to_the_strength_while_it_holds(contents: Contents, 
     details = reader.entity("b")
     assert details is not None
     [past] = details.timeline
-    assert (past.source_id, past.target_id, past.valid_from, past.closed_by) == ("a", "b", AT, "m20")
+    assert (past.source_id, past.target_id, past.valid_from, past.closed_by) == ("a", "b", AT, Evidence("c0", "m20"))
 
 
 def test_a_way_is_as_strong_as_all_its_relations_together(contents: Contents, reader: Neo4jReader) -> None:

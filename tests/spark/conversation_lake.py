@@ -8,7 +8,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from helix_pipeline.contracts.job_tables import JOB_TABLES
-from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES
+from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_TABLES, LakeTable
 from helix_pipeline.settings_sections import GraphSettings
 from helix_pipeline.stores.extractors.extraction import load_extraction
 from helix_pipeline.stores.lake import Lake, commit, create_tables, open_table, write_files
@@ -56,14 +56,14 @@ def write_entities(root: Path, messages: list[Row]) -> str:
     return str(root)
 
 
-def fill(lake: Lake, rows: list[Row], query: str = "test") -> None:
-    """Add rows to the conversations as the first batch of a query; their Kafka offsets go by their order."""
+def fill(lake: Lake, rows: list[Row], query: str = "test", table: LakeTable = LAKE_CONVERSATIONS) -> None:
+    """Add rows to the lake as the first batch of a query; their Kafka offsets go by their order."""
     placed = [
         {**row, "kafka_partition": 0, "kafka_offset": offset, "ingested_at": row["timestamp"]}
         for offset, row in enumerate(rows)
     ]
-    found = pa.Table.from_pylist(placed, schema=LAKE_CONVERSATIONS.schema)
-    commit(open_table(lake, "conversations"), write_files(lake, LAKE_CONVERSATIONS, found), query, 0)
+    found = pa.Table.from_pylist(placed, schema=table.schema)
+    commit(open_table(lake, table.name), write_files(lake, table, found), query, 0)
 
 
 def written(root: Path | str, table: str) -> list[Row]:

@@ -16,6 +16,7 @@ from scipy.stats import false_discovery_control
 from helix_pipeline.catalog import find
 from helix_pipeline.contracts.events import MessageAdded
 from helix_pipeline.contracts.job_tables import JOB_TABLES
+from helix_pipeline.contracts.tables import LAKE_KNOWLEDGE
 from helix_pipeline.domain.entities.cooccurrence import MAX_ENTITIES_PER_MESSAGE
 from helix_pipeline.domain.entities.gazetteer import load
 from helix_pipeline.domain.entities.resolution.resolver import load as resolution
@@ -183,6 +184,25 @@ def test_what_messages_state_is_kept_and_holds_until_it_is_closed(spark: SparkSe
     assert [row["statements"] for row in held.values()] == [1] * 4
 
 
+def test_what_was_posted_closes_what_messages_state(spark: SparkSession, tmp_path: Path) -> None:
+    lake, said = new_lake(tmp_path / "lake"), [message("c1", 0, "We use MySQL.")]
+    about = {"entity_id": "user:u1", "relation": "uses", "object_id": "tech:mysql", "confidence": 0.75}
+    event = {"schema_version": 1, "event_type": "relationship.stated", "metadata": "{}", **about}
+    over = {**event, "event_id": "e1", "ended": True, "timestamp": START + timedelta(days=1), "message_id": "m9"}
+    named = {"schema_version": 1, "event_type": "entity.stated", "event_id": "e2", "metadata": "{}", "timestamp": START}
+    fill(lake, said)
+    fill(lake, [over, over, {**named, "entity_id": "tech:x", "name": "X", "type": "TECH"}], table=LAKE_KNOWLEDGE)
+    mine(spark, write_entities(tmp_path / "lake", said), tmp_path / "out")
+    rows = {row["statement_id"]: row for row in written(tmp_path / "out", "relation_statements")}
+    assert len(rows) == 2
+    posted = rows["e1"]
+    assert (posted["object_kind"], posted["confidence"], posted["day"]) == ("database", 0.75, 31)
+    assert (posted["start"], posted["cue"], posted["conversation_id"], posted["message_id"]) == (None, "", "", "m9")
+    [held] = written(tmp_path / "out", "relation_intervals")
+    assert (held["valid_from"], held["valid_to"], held["statements"]) == (START, START + timedelta(days=1), 1)
+    assert held["closed_by"] == {"statement_id": "e1", "conversation_id": "", "message_id": "m9"}
+
+
 def test_aliases_count_as_one_under_the_name_they_lead_to(spark: SparkSession, tmp_path: Path) -> None:
     aliased = [message("x", 0, "Memcached uses Docker", day=2)]
     root = lake_of(tmp_path / "lake", [*TALK, *aliased])
@@ -196,12 +216,13 @@ def test_aliases_count_as_one_under_the_name_they_lead_to(spark: SparkSession, t
     assert (stated["subject_id"], stated["object_id"]) == ("tech:redis", "tech:docker")
 
 
+@pytest.mark.parametrize("subtype", ["version", "data type"])
 def test_only_kinds_that_are_nodes_are_paired(
-    spark: SparkSession, talk: tuple[str, Path, dict[str, Any]], tmp_path: Path
+    spark: SparkSession, talk: tuple[str, Path, dict[str, Any]], tmp_path: Path, subtype: str
 ) -> None:
     rows = DeltaTable(f"{talk[0]}/entities").to_pyarrow_table().to_pylist()
-    assert not in_graph("TECH", "version")
-    versions = [{**row, "entity_subtype": "version"} if row["entity_name"] == "Redis" else row for row in rows]
+    assert not in_graph("TECH", subtype)
+    versions = [{**row, "entity_subtype": subtype} if row["entity_name"] == "Redis" else row for row in rows]
     fill(new_lake(tmp_path / "lake"), TALK)
     write_deltalake(f"{tmp_path}/lake/entities", pa.Table.from_pylist(versions, JOB_TABLES["entities"].schema))
     record = mine(spark, str(tmp_path / "lake"), tmp_path / "out")

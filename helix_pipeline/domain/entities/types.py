@@ -23,6 +23,10 @@ COMMON = ("data structure", "data type", "interface element")
 """Sub-types that recognition gives to common nouns (list, string, button): kinds of things, no names."""
 
 
+NO_NODES = (*CODE, *PASSING, *COMMON)
+"""Sub-types of what is no node of the graph."""
+
+
 def in_graph(type: str, subtype: str) -> bool:
     """Say whether entities of this kind become nodes: names do; dates, common nouns, the inside of programs do not."""
-    return type not in (DATE, NUMBER) and subtype not in (*CODE, *PASSING, *COMMON)
+    return type not in (DATE, NUMBER) and subtype not in NO_NODES

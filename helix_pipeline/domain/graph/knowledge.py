@@ -47,7 +47,7 @@ def deltas(rows: pa.RecordBatch) -> pa.Table:
     """Return what knowledge events (`event_schema(KNOWLEDGE)`) add, as a table of `deltas.SCHEMA`."""
     stated = rows.filter(pc.equal(rows["event_type"], ENTITY_STATED))
     related = rows.filter(pc.equal(rows["event_type"], RELATIONSHIP_STATED))
-    return pa.concat_tables([_entities(stated), statement_deltas(_statements(related))])
+    return pa.concat_tables([_entities(stated), statement_deltas(relationships(related))])
 
 
 def _entities(rows: pa.RecordBatch) -> pa.Table:
@@ -72,7 +72,8 @@ _STATED = ("entity_id", "relation", "object_id", "ended", "event_id", "confidenc
 _SAID = ("source", "conversation_id", "message_id")
 
 
-def _statements(rows: pa.RecordBatch) -> Iterator[Statement]:
+def relationships(rows: pa.RecordBatch) -> Iterator[Statement]:
+    """Yield what events `relationship.stated` state; the rows have `COLUMNS`."""
     times = (milliseconds(rows[name]).to_pylist() for name in ("timestamp", "ingested_at"))
     told = (pc.fill_null(rows[name], "").to_pylist() for name in _SAID)
     columns = (*(rows[name].to_pylist() for name in _STATED), *times, *told)

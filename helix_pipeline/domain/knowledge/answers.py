@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from helix_pipeline.errors import StoreError
+
 
 @dataclass(frozen=True, slots=True)
 class EntityName:
@@ -29,7 +31,7 @@ class Relation:
     """One relation between two entities, read from `source_id` to `target_id`.
 
     `type` is a stated one, or `co_occurs_with` (neither direction means more). `strength` is in [0, 1], see
-    `domain.knowledge.strength`. A relation that was closed has `valid_to` and what closed it.
+    `domain.knowledge.strength`. A relation that was closed has `valid_to`, and `closed_by` where a message closed it.
     """
 
     source_id: str
@@ -40,7 +42,7 @@ class Relation:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     learnt_at: datetime | None = None
-    closed_by: str | None = None
+    closed_by: Evidence | None = None
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -155,6 +157,18 @@ class Subgraph:
     truncated: bool = field(default=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a query is about: its vector by a model."""
+
+    model: str
+    vector: Sequence[float]
+
+
+class NoVectorsError(StoreError):
+    """A reader has no vectors that a query's can be compared with; says why."""
+
+
 class KnowledgeReader(Protocol):
     """What a store of the graph answers. An unknown entity is None, never an error; ids and names are any text.
 
@@ -171,8 +185,11 @@ class KnowledgeReader(Protocol):
         """Return the entities within `depth` relations (1 to 3), strongest first."""
         ...
 
-    def search(self, query: str, types: Sequence[str], limit: int) -> tuple[Found, ...]:
-        """Return the entities whose names fit the query: words, prefixes, and words with a typing error."""
+    def search(self, query: str, types: Sequence[str], limit: int, meaning: Meaning | None = None) -> tuple[Found, ...]:
+        """Return the entities whose names fit the query: words, prefixes, and words with a typing error.
+
+        With its meaning, those too that are named where similar things are said. Raises NoVectorsError.
+        """
         ...
 
     def entity(self, entity_id: str) -> EntityDetails | None:

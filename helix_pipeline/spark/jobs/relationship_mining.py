@@ -34,13 +34,22 @@ from helix_pipeline.spark.contexts import (
 )
 from helix_pipeline.spark.job_run import JobRun, Result
 from helix_pipeline.spark.named import in_graph, named, usable
-from helix_pipeline.spark.statements import with_intervals, with_statements
+from helix_pipeline.spark.statements import posted_statements, with_intervals, with_statements
 
 MEASURES = (
     *("npmi", "lift", "p_value"),
     *("window_npmi", "window_lift", "window_p_value"),
     "direction_p_value",
 )
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a run is asked for: messages of a window, messages that name a pair at least, and the share of chance."""
+
+    window: int
+    least: int
+    max_fdr: float
 
 
 @dataclass(frozen=True)
@@ -56,26 +65,19 @@ def run(job: JobRun) -> Result:
     """Return what the lake's entities have to do with each other.
 
     `relationships` are the pairs that belong together at the false discovery rate, `communities` clusters of them,
-    `relation_statements` what messages state and `relation_intervals` when it held. Entities that `entity_aliases`
-    calls one count as one, and only kinds that are nodes of the graph take part. Raises UsageError for a parameter
-    out of its range.
+    `relation_statements` what messages state and what was posted, and `relation_intervals` when it held. Entities
+    that `entity_aliases` calls one count as one, and only kinds that are nodes of the graph take part. Raises
+    UsageError for a parameter out of its range.
     """
-    window, least, max_fdr = (job.parameters[name] for name in ("window", "min_frequency", "max_fdr"))
-    if window < 1 or least < 1 or not 0 <= max_fdr <= 1:
-        given = f"window {window}, min_frequency {least}, max_fdr {max_fdr}"
-        raise UsageError(f"bad parameters: {given}; the first two are 1 or more, the last is in [0, 1]")
-    table = job.table("entities")
+    bounds, table = _bounds(job), job.table("entities")
     # One shuffle: what follows goes by conversation, or by something within it, until pairs are counted.
     every = named(job, table).repartition("conversation_id").persist(StorageLevel.MEMORY_AND_DISK)
     mentions = every.where(in_graph())
-    shared = contexts(mentions, window).persist(StorageLevel.MEMORY_AND_DISK)
+    shared = contexts(mentions, bounds.window).persist(StorageLevel.MEMORY_AND_DISK)
     read, found = _read(table, mentions), _found(shared)
-    often = (F.col("frequency") >= least) | (F.col("window_frequency") >= least * window)
-    pairs = with_entities(counted_pairs(shared).where(often), counted_entities(mentions, shared))
-    measured = with_measures(pairs, Totals(found.messages, found.windows, window))
-    significant = passing(measured, read.entities, max_fdr)
-    related = with_strength(significant, found.messages, read.latest).persist(StorageLevel.MEMORY_AND_DISK)
-    stated = with_statements(every, job.table("conversations")).persist(StorageLevel.MEMORY_AND_DISK)
+    related = _related(mentions, shared, bounds, read, found).persist(StorageLevel.MEMORY_AND_DISK)
+    said, posted = with_statements(every, job.table("conversations")), posted_statements(job.table("knowledge"))
+    stated = said.unionByName(posted).persist(StorageLevel.MEMORY_AND_DISK)
     return Result(
         {
             RELATIONSHIPS.name: with_evidence(related, shared),
@@ -163,6 +165,23 @@ def _association(batch: pa.RecordBatch, prefix: str, total: int, overlap: int) -
         f"{prefix}lift": association.lift(both, a, b, total),
         f"{prefix}p_value": association.p_value(both, a, b, total, overlap),
     }
+
+
+def _bounds(job: JobRun) -> Bounds:
+    window, least, max_fdr = (job.parameters[name] for name in ("window", "min_frequency", "max_fdr"))
+    if window < 1 or least < 1 or not 0 <= max_fdr <= 1:
+        given = f"window {window}, min_frequency {least}, max_fdr {max_fdr}"
+        raise UsageError(f"bad parameters: {given}; the first two are 1 or more, the last is in [0, 1]")
+    return Bounds(window, least, max_fdr)
+
+
+def _related(mentions: DataFrame, shared: DataFrame, bounds: Bounds, read: Row, found: Row) -> DataFrame:
+    """Return the pairs that belong together, with their measures and their strength."""
+    least, window = bounds.least, bounds.window
+    often = (F.col("frequency") >= least) | (F.col("window_frequency") >= least * window)
+    pairs = with_entities(counted_pairs(shared).where(often), counted_entities(mentions, shared))
+    measured = with_measures(pairs, Totals(found.messages, found.windows, window))
+    return with_strength(passing(measured, read.entities, bounds.max_fdr), found.messages, read.latest)
 
 
 def _read(table: DataFrame, mentions: DataFrame) -> Row:

@@ -2,7 +2,7 @@
 
 import { messages } from "./evidence.js";
 import { button, make, name, section } from "./dom.js";
-import { cause, period, timeline } from "./timeline.js";
+import { period, timeline } from "./timeline.js";
 import { count, isStated, kindOf, verbOf, when } from "./words.js";
 
 const EVIDENCE = 12;
@@ -48,19 +48,14 @@ export function relationPanel(relation, source, target, does) {
       ? fact(isStated(relation) ? "Said in" : "Named together in", count(relation.frequency, "message"))
       : []),
     ...(relation.valid_from ? fact("Holds", period(relation)) : []),
-    ...(relation.closed_by ? fact("Closed by", cause(relation)) : []),
     ...(relation.learnt_at ? fact("Learnt", when(relation.learnt_at, true)) : []),
   );
+  const about = { ids: [source.id, target.id], names: [source, target].flatMap(namesOf) };
   return [
     title,
     facts,
-    section(
-      "Evidence",
-      messages(placesOf(relation, source, target), {
-        ids: [source.id, target.id],
-        names: [source, target].flatMap(namesOf),
-      }),
-    ),
+    ...(relation.closed_by ? [section("Closed by", messages([relation.closed_by], about))] : []),
+    section("Evidence", messages(placesOf(relation, source, target), about)),
   ];
 }
 

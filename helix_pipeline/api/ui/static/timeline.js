@@ -17,13 +17,8 @@ function entry(relation, span, nameOf, onOpen) {
   const title = button("", () => onOpen(relation), { class: "link" });
   title.append(...words);
   const time = make("p", { class: "about" }, period(relation));
-  if (relation.closed_by) time.append(", closed by ", cause(relation));
+  if (relation.closed_by) time.append(", closed by ", make("bdi", { class: "id", text: relation.closed_by.message_id }));
   return make("li", { class: relation.valid_to ? "closed" : "open" }, title, time, bar(relation, span));
-}
-
-/** What closed a relation: the id of a message. */
-export function cause({ closed_by: closedBy }) {
-  return make("bdi", { class: "id", text: closedBy.message_id ?? closedBy });
 }
 
 /** From when to when a relation holds, in words. */
