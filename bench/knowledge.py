@@ -45,7 +45,7 @@ def main() -> None:
     """Load the graph, unless it is there, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entities", type=int, default=1_000_000)
-    parser.add_argument("--questions", type=int, default=1_000, help="of each kind, after half as many to warm up")
+    parser.add_argument("--questions", type=int, default=1_000, help="of each kind, after as many to warm up")
     parser.add_argument("--keep", type=Path, help="folder of the loaded graph, made where it is not there")
     asked = parser.parse_args()
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="helix-bench-"))
@@ -183,7 +183,7 @@ def misspelt(name: str, chance: np.random.Generator) -> str:
 
 def measured(client: httpx.Client, name: str, draw: Callable[[], Question], questions: int) -> dict[str, Any]:
     """Return how long questions of one kind take, in milliseconds."""
-    took, unanswered, asked = [], 0, -questions // 2
+    took, unanswered, asked = [], 0, -questions
     with console.status(name):
         while asked < questions:
             method, place, arguments = draw()

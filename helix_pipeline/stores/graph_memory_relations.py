@@ -57,11 +57,6 @@ def between(tables: Tables, pairs: Iterable[Pair], at: datetime) -> dict[Pair, l
     return {ends: some for ends, some in ordered.items() if some}
 
 
-def shared_conversations(tables: Tables, pairs: Iterable[Pair]) -> dict[Pair, tuple[Evidence, ...]]:
-    """Return, of each pair of ids, a few conversations that name both, the latest first."""
-    return {pair(*ends): _shared(tables, *ends) for ends in pairs}
-
-
 def connected(tables: Tables, ids: Sequence[str]) -> list[Pair]:
     """Return the pairs of these canonical ids between which there is any relation, whenever it holds."""
     whole = {id: tables.whole(id) for id in ids}
@@ -177,7 +172,8 @@ def _said_between(tables: Tables, ends: Pair, at: datetime) -> Iterable[Relation
             yield relation(*ends[::-1], found, strength)
 
 
-def _shared(tables: Tables, a: str, b: str) -> tuple[Evidence, ...]:
+def shared(tables: Tables, a: str, b: str) -> tuple[Evidence, ...]:
+    """Return a few conversations that name both of two entities, the latest first."""
     rows = tables.row(a), tables.row(b)
     if rows[0] is None or rows[1] is None:
         return ()

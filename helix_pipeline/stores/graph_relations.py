@@ -7,10 +7,11 @@ from typing import Any, LiteralString
 
 import msgspec
 import numpy as np
+from neo4j import Record
 from numpy.typing import ArrayLike, NDArray
 
 from helix_pipeline.domain.knowledge.answers import EntityName, Evidence, Relation
-from helix_pipeline.domain.knowledge.around import Pair, pair
+from helix_pipeline.domain.knowledge.around import Link, Pair
 from helix_pipeline.domain.knowledge.strength import association, decay, stated
 from helix_pipeline.stores.graph_session import Ask, moment
 
@@ -31,38 +32,42 @@ PROPERTIES: LiteralString = """r {.type, .frequency, .statements, .confidence, .
     learnt_at: r.learnt_at.epochMillis}"""
 """Of a relationship `r`, instants in milliseconds since 1970: the driver takes ten times as long for its own kind."""
 
-BETWEEN: LiteralString = (
+_HELD: LiteralString = (
     """
 OPTIONAL MATCH (g:Graph {id: 'graph'})
 WITH coalesce(g.messages, 0) AS total
 UNWIND $pairs AS pair
 MATCH (a:Entity {id: pair[0]})
 MATCH (b:Entity {id: pair[1]})
-CALL (a) { RETURN a AS m UNION MATCH (m:Entity)-[:SAME_AS]->(a) RETURN m }
-CALL (b) { RETURN b AS n UNION MATCH (n:Entity)-[:SAME_AS]->(b) RETURN n }
-MATCH (m)-[r:CO_OCCURS_WITH|RELATED_TO]-(n)
-WHERE r:CO_OCCURS_WITH OR (r.valid_from <= $at AND (r.valid_to IS NULL OR r.valid_to > $at))
-RETURN pair, startNode(r) = m AS forward, coalesce(m.messages, 0) AS a, coalesce(n.messages, 0) AS b, total,
-  """
+CALL (a, b) {
+  CALL (a) { RETURN a AS m UNION MATCH (m:Entity)-[:SAME_AS]->(a) RETURN m }
+  CALL (b) { RETURN b AS n UNION MATCH (n:Entity)-[:SAME_AS]->(b) RETURN n }
+  MATCH (m)-[r:CO_OCCURS_WITH|RELATED_TO]-(n)
+  WHERE r:CO_OCCURS_WITH OR (r.valid_from <= $at AND (r.valid_to IS NULL OR r.valid_to > $at))
+  RETURN collect({forward: startNode(r) = m, a: coalesce(m.messages, 0), b: coalesce(n.messages, 0), properties: """
     + PROPERTIES
-    + " AS properties"
+    + """}) AS held
+}
+"""
 )
 
-SHARED: LiteralString = """
-UNWIND $pairs AS pair
-MATCH (a:Entity {id: pair[0]})
-MATCH (b:Entity {id: pair[1]})
-WITH pair, CASE WHEN a.messages <= b.messages THEN [a, b] ELSE [b, a] END AS ends
-WITH pair, ends[0] AS rarer, ends[1] AS other
-CALL (rarer, other) {
+BETWEEN: LiteralString = _HELD + "RETURN pair, total, held"
+
+LINKS: LiteralString = (
+    _HELD
+    + """
+CALL (a, b) {
+  WITH CASE WHEN a.messages <= b.messages THEN [a, b] ELSE [b, a] END AS ends
+  WITH ends[0] AS rarer, ends[1] AS other
   MATCH (rarer)-[:MENTIONED_IN]->(c:Conversation)
   WITH c, other LIMIT $looked_at
   WHERE EXISTS { (other)-[:MENTIONED_IN]->(c) }
   RETURN collect(c.id)[..$most] AS conversations
 }
-RETURN pair, conversations
+RETURN pair, total, held, conversations,
+  a {.id, .name, .type, .subtype} AS first, b {.id, .name, .type, .subtype} AS second
 """
-
+)
 
 NAMES: LiteralString = """
 UNWIND $ids AS id
@@ -84,20 +89,35 @@ def names(ask: Ask, ids: Iterable[str]) -> dict[str, EntityName]:
 
 def between(ask: Ask, pairs: Iterable[Pair], at: datetime) -> dict[Pair, list[Relation]]:
     """Return the relations that hold between the entities of each pair of canonical ids, strongest first."""
-    records = ask(BETWEEN, pairs=list(map(list, pairs)), at=at)
-    counts = [(record["a"], record["b"], record["total"]) for record in records]
+    return _held(ask(BETWEEN, pairs=list(map(list, pairs)), at=at), at)
+
+
+def links(ask: Ask, pairs: Iterable[Pair], at: datetime) -> dict[Pair, Link]:
+    """See `around.Relations`: all of it by one query, as each costs more than what it reads."""
+    records = ask(LINKS, pairs=list(map(list, pairs)), at=at, looked_at=LOOKED_AT, most=CONVERSATIONS)
+    held = _held(records, at)
+    return {ends: _link(record, held.get(ends, [])) for record in records for ends in [_pair(record)]}
+
+
+def _link(record: Record, held: list[Relation]) -> Link:
+    ends = entity_name(record["first"]), entity_name(record["second"])
+    return Link(ends, held, tuple(map(Evidence, record["conversations"])))
+
+
+def _held(records: Iterable[Record], at: datetime) -> dict[Pair, list[Relation]]:
+    rows = [(_pair(record), record["total"], one) for record in records for one in record["held"]]
+    counts = [(one["a"], one["b"], total) for _, total, one in rows]
+    strong = strengths([one["properties"] for *_, one in rows], counts, at)
     found: dict[Pair, list[Relation]] = {}
-    for record, strength in zip(records, strengths([r["properties"] for r in records], counts, at), strict=True):
-        a, b = record["pair"]
-        ends = (a, b) if record["forward"] else (b, a)
-        found.setdefault((a, b), []).append(relation(*ends, record["properties"], strength))
+    for (ends, _, one), strength in zip(rows, strong, strict=True):
+        order = ends if one["forward"] else ends[::-1]
+        found.setdefault(ends, []).append(relation(*order, one["properties"], strength))
     return {ends: sorted(merged(some), key=lambda one: (-one.strength, one.type)) for ends, some in found.items()}
 
 
-def shared_conversations(ask: Ask, pairs: Iterable[Pair]) -> dict[Pair, tuple[Evidence, ...]]:
-    """Return, of each pair of ids, a few conversations that name both."""
-    records = ask(SHARED, pairs=list(map(list, pairs)), looked_at=LOOKED_AT, most=CONVERSATIONS)
-    return {pair(*record["pair"]): tuple(map(Evidence, record["conversations"])) for record in records}
+def _pair(record: Record) -> Pair:
+    first, second = record["pair"]
+    return first, second
 
 
 def relation(source: str, target: str, found: Mapping[str, Any], strength: float) -> Relation:

@@ -91,7 +91,8 @@ RELATION_STATEMENTS = JobTable(
 )
 """One row for each thing that a message states: a typed relation that holds, or has `ended`, at `stated_at`, the time
 of the message; `learnt_at` is when the broker got it. `start` and `end` count Unicode code points of the message's
-text: the words from the first to the last that state it. `object_kind` is the object's sub-type, or its type.
+text: the words from the first to the last that state it. `object_kind` is what the object is used as (an
+editor), else its sub-type, else its type: of a kind one is preferred at a time.
 
 What was posted as a relationship has the event's id, no `start` and `end`, and empty texts as `cue` and as what it
 names no conversation or message for."""

@@ -14,6 +14,7 @@ from helix_pipeline.domain.graph.claims import statement_deltas
 from helix_pipeline.domain.graph.deltas import ENTITY, counted
 from helix_pipeline.domain.graph.labels import fits, packed
 from helix_pipeline.domain.relationships.intervals import Statement
+from helix_pipeline.domain.relationships.roles import kind_of
 from helix_pipeline.domain.relationships.stated import milliseconds
 
 ENTITY_STATED = EntityStated.model_fields["event_type"].default
@@ -82,13 +83,10 @@ def relationships(rows: pa.RecordBatch) -> Iterator[Statement]:
 
 
 def _kind(object_id: str) -> str:
-    """Return the kind of an object: the sub-type of one that the project knows, else the type that its id begins with.
-
-    It is the same whatever else the graph holds, so that it does not depend on the order of events.
-    """
-    return _known_kinds().get(object_id) or object_id.partition(":")[0].upper()
+    """Return the kind of an object: of one that the project does not know, the type that its id begins with."""
+    return kind_of(object_id, object_id.partition(":")[0].upper(), _subtypes().get(object_id, ""))
 
 
 @cache
-def _known_kinds() -> dict[str, str]:
-    return {entry.id: entry.subtype or entry.type for entry in known_entities()}
+def _subtypes() -> dict[str, str]:
+    return {entry.id: entry.subtype for entry in known_entities()}

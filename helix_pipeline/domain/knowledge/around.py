@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple, Protocol
 
 from helix_pipeline.domain.knowledge.answers import EntityName, Evidence, Node, Related, Relation, Subgraph
@@ -24,6 +24,18 @@ class Neighbour(NamedTuple):
     strength: float
 
 
+class Link(NamedTuple):
+    """What two entities have to do with each other.
+
+    Their names in the order of the pair, the relations that hold, strongest first, and a few conversations that name
+    both.
+    """
+
+    ends: tuple[EntityName, EntityName]
+    relations: Sequence[Relation]
+    conversations: tuple[Evidence, ...]
+
+
 class Relations(Protocol):
     """What a store knows of entities by their ids; those that are the same answer as one, under the canonical id."""
 
@@ -35,12 +47,8 @@ class Relations(Protocol):
         """Return the relations that hold between the two of each pair, strongest first; none for most pairs."""
         ...
 
-    def shared_conversations(self, pairs: Iterable[Pair]) -> Mapping[Pair, tuple[Evidence, ...]]:
-        """Return, of each pair, a few conversations that name both."""
-        ...
-
-    def names(self, ids: Iterable[str]) -> Mapping[str, EntityName]:
-        """Return names; unknown ids are left out."""
+    def links(self, pairs: Iterable[Pair], at: datetime) -> Mapping[Pair, Link]:
+        """Return what the two of each pair have to do with each other; pairs of unknown ids are left out."""
         ...
 
     def nodes(self, ids: Sequence[str]) -> Sequence[Node]:
@@ -93,21 +101,20 @@ def picture(store: Relations, entity_ids: Sequence[str], depth: int, limit: int,
 
 
 def _described(store: Relations, reached: Sequence[Way], at: datetime) -> tuple[Related, ...]:
-    """Return the ends of ways, with their names and the relations along the way."""
-    pairs = {pair(*step) for way in reached for step in pairwise(way.passed)}
-    relations, shared = store.between(pairs, at), store.shared_conversations(pairs)
-    names = store.names({id for way in reached for id in way.passed})
-    return tuple(_one(way, relations, shared, names) for way in reached)
+    """Return the ends of ways, with their names and the relations along the way.
+
+    One of which a part has been archived meanwhile is left out.
+    """
+    steps = {way.passed[-1]: [pair(*step) for step in pairwise(way.passed)] for way in reached}
+    links = store.links(set(chain.from_iterable(steps.values())), at)
+    whole = [way for way in reached if all(step in links for step in steps[way.passed[-1]])]
+    return tuple(_one(way, [links[step] for step in steps[way.passed[-1]]]) for way in whole)
 
 
-def _one(
-    way: Way,
-    relations: Mapping[Pair, Sequence[Relation]],
-    shared: Mapping[Pair, tuple[Evidence, ...]],
-    names: Mapping[str, EntityName],
-) -> Related:
+def _one(way: Way, links: Sequence[Link]) -> Related:
+    names = {name.id: name for link in links for name in link.ends}
     *via, end = (names[id] for id in way.passed[1:])
-    along = tuple(one for step in pairwise(way.passed) for one in relations.get(pair(*step), ()))
+    along = tuple(one for link in links for one in link.relations)
     stated = tuple(place for one in along for place in one.evidence)
     return Related(
         id=end.id,
@@ -117,7 +124,7 @@ def _one(
         strength=way.strength,
         distance=len(way.passed) - 1,
         relations=along,
-        evidence=(*stated, *shared.get(pair(*way.passed[-2:]), ())),
+        evidence=(*stated, *links[-1].conversations),
         via=tuple(via),
     )
 

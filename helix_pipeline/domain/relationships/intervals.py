@@ -32,7 +32,7 @@ MOST_EVIDENCE = 8
 class Statement(NamedTuple):
     """That something holds, or has `ended`, at `stated_at`, which was learnt at `learnt_at`.
 
-    `object_kind` is the object's sub-type, or its type. `id` is `statement_id`, or an event's id; statements of a key
+    `object_kind` is that of `roles.kind_of`. `id` is `statement_id`, or an event's id; statements of a key
     with the same time and id were made together. Evidence is the message, where there is one.
     """
 

@@ -16,6 +16,7 @@ from helix_pipeline.domain.relationships import cues
 from helix_pipeline.domain.relationships.clause import SPEAKER, Claim
 from helix_pipeline.domain.relationships.kinds import USER, can_hold
 from helix_pipeline.domain.relationships.readings import claims
+from helix_pipeline.domain.relationships.roles import kind_of
 from helix_pipeline.domain.relationships.sentences import lower, sentences
 
 STATEMENTS = pa.schema(
@@ -34,7 +35,7 @@ STATEMENTS = pa.schema(
 )
 """One row for each thing that a text states, by `row`, `start` and `end`; a thing stated twice in a text is two rows.
 
-`relation` is one of `cues.RELATIONS`; `object_kind` is the object's sub-type, or its type where it has none; `ended`
+`relation` is one of `cues.RELATIONS`; `object_kind` is that of `roles.kind_of`; `ended`
 says that the relation does not hold, or no longer. `confidence`, in [0, 1], is that of the cue, of what is around it,
 and of the less sure of the two mentions. `text[start:end]` are the words from the first to the last that state it."""
 
@@ -110,7 +111,7 @@ def _row(row: int, claim: Claim, mentions: Sequence[_Mention], speaker: str | No
     if not (in_graph(object.type, object.subtype) and in_graph(subject.type, subject.subtype)):
         return None
     confidence = claim.confidence * min(subject.confidence, object.confidence)
-    kind = object.subtype or object.type
+    kind = kind_of(object.id, object.type, object.subtype)
     stated = claim.ended, confidence, claim.cue, claim.start, claim.end
     return row, subject.id, relation, object.id, kind, *stated
 
