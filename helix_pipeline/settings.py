@@ -99,6 +99,7 @@ ENVIRONMENT: dict[str, str] = {
     "GRAPH_LLM_API_KEY": "graph.llm_api_key",
     "GRAPH_LLM_TIMEOUT": "graph.llm_timeout_s",
     "HELIX_GRAPH_EMBEDDINGS": "graph.embeddings",
+    "HELIX_GRAPH_EMBEDDING_SIZE": "graph.embedding_size",
     "HELIX_GRAPH_ARCHIVE_AFTER_DAYS": "graph.archive_after_days",
     "HELIX_LAKE_ROOT": "lake.root",
     "MINIO_ENDPOINT": "minio.endpoint",

@@ -155,7 +155,7 @@ class _Answer(BaseModel):
     source: Literal["neo4j", "snapshot"]
     degraded: bool = Field(description="Neo4j is away: the answer is as of the time of the last snapshot")
     as_of: datetime | None
-    notes: list[str] = Field(description="Why not from Neo4j")
+    notes: list[str] = Field(description="Why not from Neo4j, or not by meaning")
     seconds: float
 
 

@@ -13,6 +13,7 @@ from helix_pipeline.cli.graph_output import print_details, print_found, print_pa
 from helix_pipeline.cli.graph_rebuild import rebuild
 from helix_pipeline.cli.graph_upkeep import archive, refresh, restore, snapshot
 from helix_pipeline.settings import load
+from helix_pipeline.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from helix_pipeline.services.knowledge.stores import Answered, KnowledgeStores
@@ -64,7 +65,7 @@ def search(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find entities by parts of their names, best first."""
+    """Find entities by parts of their names, and by meaning where embeddings are on; best first."""
     from helix_pipeline.services.knowledge import questions  # drivers that other commands need not load
 
     with _stores(config) as stores:
@@ -73,6 +74,8 @@ def search(
         _print_answer(found, "found")
         return
     print_found(found.value)
+    if not found.value:
+        typer.echo(f"helix: nothing is called like {clean(query)!r}", err=True)
     _tell(found)
 
 
@@ -114,6 +117,7 @@ def show(entity: Entity, config: Config = None, as_json: AsJson = False) -> None
 def _stores(config: Path | None) -> "Iterator[KnowledgeStores]":
     from helix_pipeline.services.knowledge.stores import KnowledgeStores
 
+    configure_logs("ERROR")  # what is logged as a warning is a note of the answer, or part of the error
     with KnowledgeStores(load(config)) as stores:
         yield stores
 

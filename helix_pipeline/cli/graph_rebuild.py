@@ -24,7 +24,8 @@ def rebuild(
     if not yes:
         typer.confirm(f"Empty the graph at {settings.neo4j.address} and the checkpoints of its streams?", abort=True)
     shown = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} events"))
-    with Progress(*shown, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(*shown, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("count what only the lake has", total=None)
         done = rebuild(settings, lambda rows: bar.update(task, advance=rows))
     for folder in done.checkpoints:

@@ -61,13 +61,14 @@ def restore(
 
 @contextmanager
 def _upkeep(config: Path | None) -> "Iterator[Upkeep]":
-    """Open the upkeep, with its progress on stderr."""
+    """Open the upkeep, with its progress on stderr where that is a terminal."""
     from helix_pipeline.services.knowledge.upkeep import Upkeep  # drivers that other commands need not load
     from helix_pipeline.stores.lake import open_lake
 
     settings = load(config)
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
 
         def tell(part: str, done: int, of: int) -> None:

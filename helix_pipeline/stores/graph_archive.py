@@ -7,29 +7,24 @@ archived; the next refresh sets it again.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from neo4j import Driver, ManagedTransaction, Session
 
-from helix_pipeline.domain.graph.claims import statement_deltas
-from helix_pipeline.domain.graph.deltas import ENTITY, MENTION, PAIR, SCHEMA, add_up, bucket
-from helix_pipeline.domain.graph.labels import packed
-from helix_pipeline.errors import StoreError
+from helix_pipeline.domain.graph.deltas import ENTITY, MENTION, PAIR, add_up, bucket
+from helix_pipeline.stores import graph_archive_rows as archive_rows
 from helix_pipeline.stores.graph import Graph
 from helix_pipeline.stores.graph_folders import UNFINISHED_FOR, Folder, begin, folders
-from helix_pipeline.stores.graph_statements import GUARD, STATED, statement_of
+from helix_pipeline.stores.graph_statements import GUARD
 from helix_pipeline.stores.graph_writer import write_deltas
 from helix_pipeline.stores.lake import Lake
 
 KIND = "archive"
-ROWS = pa.schema([pa.field("owner", pa.string()), *SCHEMA])
-"""A delta, and the entity that it was removed with: of a relation the first of its ends to go."""
-
 MOST_ENTITIES = 500
 MOST_RELATIONS = 10_000
 """Of a transaction, about; an entity with more of them goes in several."""
@@ -225,65 +220,16 @@ def _remove(tx: ManagedTransaction, folder: Folder, number: int, choice: _Choice
     counted = [tx.run(query, ids=ids, most=choice.most).data() for query in (_MENTIONED, _PAIRS)]
     whole = max(map(len, counted)) < choice.most
     keys = tx.run(_KEYS, ids=ids).data() if whole else []
-    parts = [_relations(kind, rows) for kind, rows in zip((MENTION, PAIR), counted, strict=True)]
+    parts = [archive_rows.relations(kind, rows) for kind, rows in zip((MENTION, PAIR), counted, strict=True)]
     if whole:
-        parts += [_labelled(entities), _stated(tx, keys)]
-    _write(folder, _file(number), pa.concat_tables(parts))
+        parts += [archive_rows.labelled(entities), archive_rows.stated(tx, keys)]
+    archive_rows.write(folder, _file(number), pa.concat_tables(parts))
     tx.run(_REMOVE_RELATIONS, ids=[row["relation"] for rows in counted for row in rows]).consume()
     if whole:
         tx.run(_REMOVE_STATEMENTS, keys=[row["key"] for row in keys if row["own"]]).consume()
         tx.run(_REMOVE_ENTITIES, ids=ids).consume()
     tx.run(_NOTE, id=_ledger(folder, _file(number)), entities=len(ids) if whole else 0).consume()
     return Moved(len(ids) if whole else 0, sum(map(len, counted)) + len(keys))
-
-
-def _relations(kind: int, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    return _rows(
-        [row["owner"], kind, bucket(row["a"]), row["a"], row["b"], "", row["n"], 0, row["first"], row["last"]]
-        for row in rows
-    )
-
-
-def _labelled(entities: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Return the deltas of entities: the mentions of each sub-type under the first alias, and the other aliases."""
-    rows = []
-    for one in entities:
-        first, *others = one["aliases"] or [one["name"]]
-        counts = dict(zip(one["subtypes"], one["counts"], strict=True))
-        called = [(first, "", one["mentions"] - sum(counts.values()), one["messages"])]
-        called += [(first, subtype, count, 0) for subtype, count in counts.items()]
-        for alias, subtype, n, messages in [*called, *((alias, "", 0, 0) for alias in others)]:
-            about = one["id"], alias, packed(one["name"], one["type"], subtype)
-            rows.append([one["id"], ENTITY, bucket(one["id"]), *about, n, messages, one["first"], one["last"]])
-    return _rows(rows)
-
-
-def _stated(tx: ManagedTransaction, keys: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Return the deltas of the statements of keys; one whose subject stays is stated again, which changes nothing."""
-    owners = {row["key"]: row["owner"] for row in keys}
-    records = tx.run(STATED, keys=sorted(owners)).data() if owners else []
-    parts = [statement_deltas([statement_of(record["s"])]) for record in records]
-    owned = [pa.repeat(owners[record["s"]["key"]], len(part)) for record, part in zip(records, parts, strict=True)]
-    found = pa.concat_tables([SCHEMA.empty_table(), *parts])
-    return found.add_column(0, ROWS.field("owner"), pa.concat_arrays([pa.array([], pa.string()), *owned]))
-
-
-def _rows(rows: Iterable[list[Any]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(ROWS)
-    return pa.table([pa.array(column, at.type) for column, at in zip(columns, ROWS, strict=True)], schema=ROWS)
-
-
-def _write(folder: Folder, file: str, rows: pa.Table) -> None:
-    """Write a file and read it back. Raises StoreError where it is not what was written."""
-    with folder.writing(file, ROWS) as writer:
-        writer.parquet.write_table(rows)
-    if not _read(folder, file).equals(rows):
-        raise StoreError(f"{folder.path}/{file} is not what was written: nothing was removed from the graph")
-
-
-def _read(folder: Folder, file: str) -> pa.Table:
-    with folder.reading(file) as parquet:
-        return parquet.read()
 
 
 def _files(lake: Lake) -> Iterator[tuple[Folder, str]]:
@@ -297,8 +243,8 @@ def _bring_back(tx: ManagedTransaction, folder: Folder, file: str, wanted: Colle
     """Add up what a file has of the wanted entities, and note it; return these rows."""
     noted = tx.run(_NOTED, id=_ledger(folder, file)).single()
     if noted is None:
-        return ROWS.empty_table()
-    rows = _read(folder, file)
+        return archive_rows.ROWS.empty_table()
+    rows = archive_rows.read(folder, file)
     chosen = pc.invert(pc.is_in(rows["owner"], pa.array(noted["restored"], pa.string())))
     if wanted:
         chosen = pc.and_(chosen, pc.is_in(rows["owner"], pa.array(sorted(wanted), pa.string())))

@@ -154,7 +154,7 @@ def synchronise(session: Session, database: duckdb.DuckDBPyConnection, derived: 
 
     That is `set`, new or changed, and `removed`. What refers to entities that the graph does not have is left out.
     """
-    _stage(session, database, "existing", derived.schema, derived.existing)
+    stage(session, database, "existing", derived.schema, derived.existing)
     database.execute(f"CREATE OR REPLACE TEMP TABLE wanted AS {wanted}")
     keys = ", ".join(derived.schema.names[: derived.keys])
     changed = "SELECT * FROM wanted EXCEPT SELECT * FROM existing"
@@ -168,17 +168,22 @@ def synchronise(session: Session, database: duckdb.DuckDBPyConnection, derived: 
 
 def note_communities(session: Session, database: duckdb.DuckDBPyConnection) -> None:
     """Note the size and the members of each community, by the entities of the graph that are in it."""
-    _stage(session, database, "members", MEMBERS, _MEMBERS)
+    stage(session, database, "members", MEMBERS, _MEMBERS)
     synchronise(session, database, COMMUNITIES, _LARGEST)
 
 
-def _stage(
-    session: Session, database: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema, query: LiteralString
+def stage(
+    session: Session,
+    database: duckdb.DuckDBPyConnection,
+    name: str,
+    schema: pa.Schema,
+    query: LiteralString,
+    **given: Any,
 ) -> None:
-    """Copy what a query gives of the graph into a table of the database, in bounded batches."""
+    """Copy what a query gives of the graph, a list `row` each, into a table of the database, in bounded batches."""
     database.register("batch", schema.empty_table())
     database.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM batch")  # noqa: S608 - a name of ours
-    found = (record["row"] for record in session.run(query))
+    found = (record["row"] for record in session.run(query, given))
     while rows := list(islice(found, BATCH_ROWS)):
         columns = zip(zip(*rows, strict=True), schema, strict=True)
         database.register("batch", pa.table([pa.array(one, at.type) for one, at in columns], schema=schema))

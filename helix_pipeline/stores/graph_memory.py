@@ -5,21 +5,23 @@ It takes about 30 bytes for each pair of entities, 25 for each conversation of o
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 from helix_pipeline.domain.knowledge import around
 from helix_pipeline.domain.knowledge.answers import (
     Community,
     EntityDetails,
     EntityName,
-    Evidence,
     Found,
+    Meaning,
     Node,
+    NoVectorsError,
     Path,
     Related,
     Relation,
     Subgraph,
 )
-from helix_pipeline.domain.knowledge.around import Neighbour, Pair
+from helix_pipeline.domain.knowledge.around import Link, Neighbour, Pair
 from helix_pipeline.errors import StoreError
 from helix_pipeline.stores import graph_memory_details as details
 from helix_pipeline.stores import graph_memory_paths as paths
@@ -34,7 +36,7 @@ from helix_pipeline.stores.lake import Lake
 class MemoryReader:
     """Reads a snapshot in memory, see `domain.knowledge.answers.KnowledgeReader`. Safe for threads: nothing changes.
 
-    Search is by name alone.
+    Search is by name alone: a snapshot has no vectors.
     """
 
     def __init__(self, tables: Tables, names: Names) -> None:
@@ -56,8 +58,10 @@ class MemoryReader:
         """See KnowledgeReader."""
         return around.related(self, entity_id, at, depth=depth, limit=limit, types=types)
 
-    def search(self, query: str, types: Sequence[str], limit: int) -> tuple[Found, ...]:
+    def search(self, query: str, types: Sequence[str], limit: int, meaning: Meaning | None = None) -> tuple[Found, ...]:
         """See KnowledgeReader."""
+        if meaning:
+            raise NoVectorsError("a snapshot of the graph has no vectors")
         return tuple(search.by_name(self._tables, self._names, query, types)[:limit])
 
     def entity(self, entity_id: str) -> EntityDetails | None:
@@ -67,7 +71,7 @@ class MemoryReader:
     def path(self, source_id: str, target_id: str, longest: int, at: datetime) -> Path | None:
         """See KnowledgeReader."""
         if source_id == target_id:
-            return Path(tuple(self.names([source_id]).values()), ())
+            return Path(tuple(details.names(self._tables, [source_id]).values()), ())
         return paths.shortest(self._tables, source_id, target_id, longest, at)
 
     def communities(self, limit: int) -> tuple[Community, ...]:
@@ -86,13 +90,15 @@ class MemoryReader:
         """See `around.Relations`."""
         return relations.between(self._tables, pairs, at)
 
-    def shared_conversations(self, pairs: Iterable[Pair]) -> dict[Pair, tuple[Evidence, ...]]:
+    def links(self, pairs: Iterable[Pair], at: datetime) -> dict[Pair, Link]:
         """See `around.Relations`."""
-        return relations.shared_conversations(self._tables, pairs)
-
-    def names(self, ids: Iterable[str]) -> dict[str, EntityName]:
-        """See `around.Relations`."""
-        return details.names(self._tables, ids)
+        found = list(pairs)
+        held, names = self.between(found, at), details.names(self._tables, set(chain.from_iterable(found)))
+        return {
+            (a, b): Link((names[a], names[b]), held.get((a, b), ()), relations.shared(self._tables, a, b))
+            for a, b in found
+            if a in names and b in names
+        }
 
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         """See `around.Relations`."""

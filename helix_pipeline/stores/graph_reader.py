@@ -1,6 +1,6 @@
 """The knowledge graph as Neo4j answers it: see `domain.knowledge.answers.KnowledgeReader`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import LiteralString
 
@@ -9,47 +9,46 @@ from helix_pipeline.domain.knowledge.answers import (
     Community,
     EntityDetails,
     EntityName,
-    Evidence,
     Found,
+    Meaning,
     Node,
     Path,
     Related,
     Relation,
     Subgraph,
 )
-from helix_pipeline.domain.knowledge.around import Neighbour, Pair
+from helix_pipeline.domain.knowledge.around import Link, Neighbour, Pair
 from helix_pipeline.stores import graph_details, graph_neighbours, graph_paths, graph_picture, graph_relations
 from helix_pipeline.stores.graph_search import by_meaning, by_name, phrase, together
 from helix_pipeline.stores.graph_session import Ask
 
 NAMED: LiteralString = """
-CALL () {
-  MATCH (e:Entity {id: $id}) RETURN e, 1 AS rank
+OPTIONAL MATCH (known:Entity {id: $id})
+CALL (known) {
+  WITH known WHERE known IS NOT NULL
+  RETURN known AS e
 UNION
-  MATCH (e:Entity {name: $text}) RETURN e, 0 AS rank
+  WITH known WHERE known IS NULL
+  MATCH (e:Entity {name: $text})
+  RETURN e
 UNION
+  WITH known WHERE known IS NULL
   CALL db.index.fulltext.queryNodes('entity_names', $query, {limit: 100}) YIELD node AS e
   WHERE toLower(e.name) = toLower($text) OR any(alias IN e.aliases WHERE toLower(alias) = toLower($text))
-  RETURN e, 0 AS rank
+  RETURN e
 }
-WITH e ORDER BY rank DESC, coalesce(e.mentions, 0) DESC, e.id LIMIT 1
+WITH e ORDER BY coalesce(e.mentions, 0) DESC, e.id LIMIT 1
 OPTIONAL MATCH (e)-[:SAME_AS]->(canonical:Entity)
 WITH coalesce(canonical, e) AS e
 RETURN e {.id, .name, .type, .subtype} AS entity
 """
 
 
-Embed = Callable[[str], Sequence[float] | None]
-"""Gives the vector of a text, or none where the model has none for it."""
-
-
 class Neo4jReader:
     """Reads the graph by `ask`, which may be called from several threads at a time. Raises StoreError."""
 
-    def __init__(self, ask: Ask, embed: Embed | None = None) -> None:
-        """`embed` gives the vector of a query, where the graph has those of its entities' contexts."""
+    def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._embed = embed
 
     def find(self, name_or_id: str) -> EntityName | None:
         """See KnowledgeReader."""
@@ -65,13 +64,11 @@ class Neo4jReader:
         """See KnowledgeReader."""
         return around.related(self, entity_id, at, depth=depth, limit=limit, types=types)
 
-    def search(self, query: str, types: Sequence[str], limit: int) -> tuple[Found, ...]:
+    def search(self, query: str, types: Sequence[str], limit: int, meaning: Meaning | None = None) -> tuple[Found, ...]:
         """See KnowledgeReader."""
-        rankings = [by_name(self._ask, query, types)]
-        vector = self._embed(query) if self._embed else None
-        if vector is not None:
-            rankings.append(by_meaning(self._ask, vector, types))
-        return tuple(together(rankings)[:limit] if len(rankings) > 1 else rankings[0][:limit])
+        named = by_name(self._ask, query, types)
+        found = together(query, named, by_meaning(self._ask, meaning, types)) if meaning else named
+        return tuple(found[:limit])
 
     def entity(self, entity_id: str) -> EntityDetails | None:
         """See KnowledgeReader."""
@@ -80,7 +77,7 @@ class Neo4jReader:
     def path(self, source_id: str, target_id: str, longest: int, at: datetime) -> Path | None:
         """See KnowledgeReader."""
         if source_id == target_id:
-            return Path(tuple(self.names([source_id]).values()), ())
+            return Path(tuple(graph_relations.names(self._ask, [source_id]).values()), ())
         return graph_paths.shortest(self._ask, source_id, target_id, longest, at)
 
     def communities(self, limit: int) -> tuple[Community, ...]:
@@ -99,13 +96,9 @@ class Neo4jReader:
         """See `around.Relations`."""
         return graph_relations.between(self._ask, pairs, at)
 
-    def shared_conversations(self, pairs: Iterable[Pair]) -> dict[Pair, tuple[Evidence, ...]]:
+    def links(self, pairs: Iterable[Pair], at: datetime) -> dict[Pair, Link]:
         """See `around.Relations`."""
-        return graph_relations.shared_conversations(self._ask, pairs)
-
-    def names(self, ids: Iterable[str]) -> dict[str, EntityName]:
-        """See `around.Relations`."""
-        return graph_relations.names(self._ask, ids)
+        return graph_relations.links(self._ask, pairs, at)
 
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         """See `around.Relations`."""

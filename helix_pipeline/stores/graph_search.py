@@ -7,12 +7,16 @@ from typing import Any, LiteralString
 
 from neo4j import Record
 
-from helix_pipeline.domain.knowledge.answers import Found
+from helix_pipeline.domain.knowledge.answers import Found, Meaning, NoVectorsError
 from helix_pipeline.domain.knowledge.matching import LONGEST_WORD, MOST_WORDS, alike, edits, fit, fused, score, words
-from helix_pipeline.stores.graph_session import Ask
+from helix_pipeline.errors import StoreError
+from helix_pipeline.stores.graph_embeddings import INDEX_SIZE
+from helix_pipeline.stores.graph_session import Ask, GraphAwayError
 
 CANDIDATES = 100
 """Entities of which the index gives the best fitting ones, for the ranking; ten times as many before types are kept."""
+
+REFRESH = "run `helix graph refresh`"
 
 BY_TEXT: LiteralString = """
 CALL db.index.fulltext.queryNodes('entity_names', $query, {limit: $depth}) YIELD node, score
@@ -29,7 +33,7 @@ WHERE size($types) = 0 OR node.type IN $types
 WITH node, score LIMIT $candidates
 OPTIONAL MATCH (node)-[:SAME_AS]->(canonical:Entity)
 WITH node, score, coalesce(canonical, node) AS e
-RETURN e {.id, .name, .type, .subtype, .mentions} AS entity, node.name AS name, score
+RETURN e {.id, .name, .type, .subtype, .mentions} AS entity, node.name AS name, node.embedded_by AS model, score
 """
 
 
@@ -45,17 +49,25 @@ def by_name(ask: Ask, query: str, types: Sequence[str]) -> list[Found]:
     return once(found)
 
 
-def by_meaning(ask: Ask, vector: Sequence[float], types: Sequence[str]) -> list[Found]:
-    """Return the entities whose contexts are nearest to a vector."""
-    records = ask(BY_VECTOR, vector=list(vector), **_bounds(types))
-    return once([_found(record, record["score"], record["name"] or "") for record in records])
+def by_meaning(ask: Ask, meaning: Meaning, types: Sequence[str]) -> list[Found]:
+    """Return the entities whose contexts are nearest to a meaning.
+
+    Raises NoVectorsError where the graph has no vectors of this model yet.
+    """
+    records = _nearest(ask, meaning, types)
+    of_model = [record for record in records if record["model"] == meaning.model]
+    if not of_model and (records or not types):
+        raise NoVectorsError(f"the graph has no vectors of {meaning.model!r} yet: {REFRESH}")
+    return once([_found(record, record["score"], record["name"] or "") for record in of_model])
 
 
-def together(rankings: Sequence[Sequence[Found]]) -> list[Found]:
-    """Return what several searches found as one ranking; what was matched is of the first that found it."""
-    found = {one.id: one for ranking in reversed(rankings) for one in ranking}
-    scores = fused([[one.id for one in ranking] for ranking in rankings])
-    return [replace(found[id], score=score) for id, score in scores.items()]
+def together(query: str, named: Sequence[Found], meant: Sequence[Found]) -> list[Found]:
+    """Return what a query found by name and by meaning as one ranking; whose name is the query stays first."""
+    found = {one.id: one for one in (*meant, *named)}
+    scores = fused([[one.id for one in ranking] for ranking in (named, meant)])
+    asked = query.casefold().strip()
+    first = {one.id: 1.0 for one in named if one.matched.casefold() == asked}
+    return [replace(found[id], score=score) for id, score in (first | scores | first).items()]
 
 
 def lucene(query: str) -> str:
@@ -74,6 +86,26 @@ def phrase(query: str) -> str:
     """Return a query as a phrase of Lucene."""
     escaped = _plain(query).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _nearest(ask: Ask, meaning: Meaning, types: Sequence[str]) -> list[Record]:
+    try:
+        return ask(BY_VECTOR, vector=list(meaning.vector), **_bounds(types))
+    except GraphAwayError:
+        raise
+    except StoreError as error:
+        raise _why_not(ask, meaning, error) from None
+
+
+def _why_not(ask: Ask, meaning: Meaning, error: StoreError) -> StoreError:
+    """Return why there is no answer by meaning: the index is missing, or of vectors of another size; else the error."""
+    sizes = [record["size"] for record in ask(INDEX_SIZE)]
+    if not sizes:
+        return NoVectorsError(f"the graph has no index of vectors: {REFRESH}")
+    if sizes[0] != len(meaning.vector):
+        others = f"those of {meaning.model!r} have {len(meaning.vector)}"
+        return NoVectorsError(f"the graph has vectors of {sizes[0]} numbers, {others}: {REFRESH}")
+    return error
 
 
 def _plain(query: str) -> str:

@@ -1,14 +1,16 @@
 """Names against queries: which fits better, rankings made one, and what Lucene is asked."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helix_pipeline.cli.graph_output import BAR, bar
+from helix_pipeline.domain.knowledge.answers import Found
 from helix_pipeline.domain.knowledge.matching import EMOJI, LONGEST_WORD, MOST_WORDS, alike, fit, fused, score
-from helix_pipeline.stores.graph_search import lucene, phrase
+from helix_pipeline.stores.graph_search import lucene, phrase, together
 
 
 def test_what_fits_better_comes_first():
@@ -37,6 +39,18 @@ def test_rankings_are_fused_by_reciprocal_ranks():
     assert list(fused([["a", "b"], ["b", "c"]])) == ["b", "a", "c"]
     assert fused([["a"], ["a"]]) == {"a": 1.0}
     assert fused([]) == fused([[]]) == {}
+
+
+def test_what_is_found_by_name_and_by_meaning_is_one_ranking_and_who_is_called_so_stays_first():
+    found = {id: Found(id, id.title(), "TECH", 0.5, 1, id.title()) for id in "abcd"}
+    named = [found["a"], replace(found["b"], matched="DocKer"), found["c"]]
+    meant = [replace(found["c"], matched="by meaning"), found["d"], found["a"]]
+    both = together(" docker ", named, meant)
+    assert [one.id for one in both] == ["b", "a", "c", "d"]
+    assert [one.score for one in both] == pytest.approx([1, (1 + 61 / 63) / 2, (1 + 61 / 63) / 2, 61 / 62 / 2])
+    assert both[2].matched == "C"
+    assert [one.score for one in together("x", [], meant)] == pytest.approx([0.5, 61 / 124, 61 / 126])
+    assert together("x", [], []) == []
 
 
 def test_what_lucene_is_asked():

@@ -1,7 +1,7 @@
 """Vectors of entities: the mean of what the latest messages say around their names.
 
-An entity gets a new one when messages named it since. Texts are read from the lake by DuckDB, on disk where memory does
-not suffice.
+An entity gets a new one when the lake names it more often or less often since, or the model is another one. Texts are
+read from the lake by DuckDB, on disk where memory does not suffice.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,11 @@ import numpy as np
 from neo4j import Driver
 
 from helix_pipeline.domain.context.retrieval.embedding import unit
-from helix_pipeline.services.knowledge.meaning import Embed, embedder
+from helix_pipeline.errors import SettingsError
+from helix_pipeline.services.knowledge.meaning import Embedder, embedder
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.graph import Graph
-from helix_pipeline.stores.graph_embeddings import changed_entities, write_vectors
+from helix_pipeline.stores.graph_embeddings import fit_index, stage_changed, write_vectors
 from helix_pipeline.stores.graph_snapshot import Tell
 
 CONTEXTS = 16
@@ -29,16 +30,16 @@ BATCH = 2_048
 
 _CONTEXTS = f"""
 WITH latest AS (
-  SELECT entity_id, conversation_id, message_id, min(start) AS start, max(timestamp) AS at
-  FROM entities SEMI JOIN changed USING (entity_id)
-  GROUP BY entity_id, conversation_id, message_id
+  SELECT entity_id, mentions, conversation_id, message_id, min(start) AS start
+  FROM entities JOIN changed USING (entity_id)
+  GROUP BY entity_id, mentions, conversation_id, message_id
   QUALIFY row_number() OVER (PARTITION BY entity_id ORDER BY max(timestamp) DESC, conversation_id, message_id)
     <= {CONTEXTS}
 ), texts AS (
   SELECT conversation_id, message_id, any_value(content) AS content FROM conversations
   SEMI JOIN latest USING (conversation_id, message_id) WHERE content IS NOT NULL GROUP BY ALL
 )
-SELECT entity_id, substring(content, greatest(start - {AROUND}, 0) + 1, {2 * AROUND}) AS context
+SELECT entity_id, mentions, substring(content, greatest(start - {AROUND}, 0) + 1, {2 * AROUND}) AS context
 FROM latest JOIN texts USING (conversation_id, message_id) ORDER BY entity_id, conversation_id, message_id
 """  # noqa: S608 - constants
 
@@ -46,27 +47,41 @@ FROM latest JOIN texts USING (conversation_id, message_id) ORDER BY entity_id, c
 def refresh_embeddings(
     settings: Settings, connection: Driver, graph: Graph, database: duckdb.DuckDBPyConnection, tell: Tell
 ) -> int:
-    """Set the vectors of the entities that were named since they got theirs; return how many.
+    """Set the vectors of the entities that the lake names another number of times than when they got theirs.
 
-    `database` has the tables `entities` and `conversations` of the lake. Raises StoreError where an endpoint fails.
+    Returns how many. `database` has the tables `entities` and `conversations` of the lake. Raises StoreError where an
+    endpoint fails, and SettingsError where its vectors are not of `graph.embedding_size` numbers.
     """
+    embed, written = embedder(settings), 0
+    _check_size(embed, settings.graph.embedding_size)
     with connection.session(database=graph.database) as session:
-        changed = changed_entities(session)
-        database.register("changed", changed)
-        written = 0
-        for ids, vectors in _vectors(database, embedder(settings)):
-            written += write_vectors(session, ids, vectors)
-            tell("embeddings", written, len(changed))
+        fit_index(session, settings.graph.embedding_size)
+        changed = stage_changed(session, database, embed.model)
+        for ids, mentions, vectors in _vectors(database, embed):
+            written += write_vectors(session, embed.model, ids, mentions, vectors)
+            tell("embeddings", written, changed)
     return written
 
 
-def _vectors(database: duckdb.DuckDBPyConnection, embed: Embed) -> Iterator[tuple[list[str], list[list[float]]]]:
-    """Yield ids of entities and the means of their contexts."""
+def _check_size(embed: Embedder, size: int) -> None:
+    """Ask for one vector: where an endpoint fails or does not fit, the vectors that there are stay."""
+    found = embed.vectors(["entity"]).shape[1]
+    if found != size:
+        raise SettingsError(
+            f"graph.embedding_size is {size}, but the vectors of {embed.model!r} have {found} numbers: "
+            f"set HELIX_GRAPH_EMBEDDING_SIZE={found}"
+        )
+
+
+def _vectors(
+    database: duckdb.DuckDBPyConnection, embed: Embedder
+) -> Iterator[tuple[list[str], list[int], list[list[float]]]]:
+    """Yield ids of entities, their mentions, and the means of their contexts."""
     for rows in _whole_entities(database.execute(_CONTEXTS)):
-        found = unit(embed([context for _, context in rows]))
-        starts = [0, *np.flatnonzero(np.array([row[0] for row in rows[1:]]) != [row[0] for row in rows[:-1]]) + 1]
-        means = unit(np.add.reduceat(found, starts, axis=0))
-        yield [rows[start][0] for start in starts], means.tolist()
+        found = unit(embed.vectors([context for _, _, context in rows]))
+        firsts = [place for place, row in enumerate(rows) if not place or row[0] != rows[place - 1][0]]
+        means = unit(np.add.reduceat(found, firsts, axis=0))
+        yield [rows[first][0] for first in firsts], [rows[first][1] for first in firsts], means.tolist()
 
 
 def _whole_entities(found: duckdb.DuckDBPyConnection) -> Iterator[list[Any]]:

@@ -11,11 +11,13 @@ from helix_pipeline.domain.knowledge.answers import (
     EntityName,
     Found,
     KnowledgeReader,
+    Meaning,
+    NoVectorsError,
     Path,
     Related,
     Subgraph,
 )
-from helix_pipeline.errors import NotFoundError, UsageError
+from helix_pipeline.errors import NotFoundError, StoreError, UsageError
 from helix_pipeline.services.knowledge.stores import Answered, KnowledgeStores
 
 MAX_DEPTH = 3
@@ -74,13 +76,23 @@ def search(
 ) -> Answered[tuple[Found, ...]]:
     """Return the entities that a query finds, best first: by name, and by meaning where embeddings are on.
 
-    `query` has 1 to 256 characters, `limit` is 1 to 200. Raises UsageError.
+    `query` has 1 to 256 characters, `limit` is 1 to 200. What cannot be found by meaning is found by name alone, and
+    notes say so. Raises UsageError.
     """
     if not 1 <= len(query.strip()) <= MAX_QUERY:
         raise UsageError(f"query: {len(query):,} characters; give 1 to {MAX_QUERY}")
     _check_range("limit", limit, 1, MAX_LIMIT)
     kinds = checked_types(types)
-    return stores.ask(lambda reader: reader.search(query, kinds, limit))
+    meaning, notes = _meaning(stores, query)
+
+    def question(reader: KnowledgeReader) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+        try:
+            return reader.search(query, kinds, limit, meaning), notes
+        except NoVectorsError as error:
+            return reader.search(query, kinds, limit), (_by_name_alone(error),)
+
+    found = stores.ask(question)
+    return Answered(found.value[0], found.source, found.as_of, (*found.notes, *found.value[1]))
 
 
 def details(stores: KnowledgeStores, entity: str) -> Answered[EntityDetails]:
@@ -167,6 +179,18 @@ def known(stores: KnowledgeStores, reader: KnowledgeReader, entity: str) -> Enti
         others = f"; near it are {', '.join(near)}" if near else ""
         raise UnknownEntityError(f"no entity {entity[:100]!r} in the graph{others}")
     return found
+
+
+def _meaning(stores: KnowledgeStores, query: str) -> tuple[Meaning | None, tuple[str, ...]]:
+    """Return what a query is about, if that can be told, and notes on why it cannot."""
+    try:
+        return stores.meaning(query), ()
+    except StoreError as error:
+        return None, (_by_name_alone(error),)
+
+
+def _by_name_alone(error: StoreError) -> str:
+    return f"found by name alone: {error}"
 
 
 def _check_name(name: str, value: str) -> None:

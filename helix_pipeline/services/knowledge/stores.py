@@ -17,9 +17,9 @@ import structlog
 from neo4j import Driver
 
 from helix_pipeline.domain.entities.resolution.resolver import NameResolver, load
-from helix_pipeline.domain.knowledge.answers import KnowledgeReader
+from helix_pipeline.domain.knowledge.answers import KnowledgeReader, Meaning
 from helix_pipeline.errors import StoreError
-from helix_pipeline.services.knowledge.meaning import embedder
+from helix_pipeline.services.knowledge.meaning import QUERY_S, embedder
 from helix_pipeline.services.publishing import StandingPublisher
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.graph_memory import MemoryReader, load_newest
@@ -46,7 +46,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Answered(Generic[_T]):
-    """An answer and where it comes from: of a snapshot `as_of` is its time, and `notes` say why not from Neo4j."""
+    """An answer and where it comes from: of a snapshot `as_of` is its time; `notes` say what it lacks and why."""
 
     value: _T
     source: Literal["neo4j", "snapshot"]
@@ -110,6 +110,13 @@ class KnowledgeStores:
         """Gives the ids of names, as the stream gives them."""
         return load()
 
+    def meaning(self, query: str) -> Meaning | None:
+        """Return what a query is about; None where embeddings are off, or no word of it is known.
+
+        Raises StoreError where an endpoint does not give it in time.
+        """
+        return embedder(self.settings, QUERY_S).meaning(query) if self.settings.graph.embeddings else None
+
     def ping(self, limit_s: float) -> None:
         """Ask Neo4j for a sign of life. Raises StoreError where there is none in time, or was none a moment ago."""
         if time.monotonic() < self._away_until:
@@ -148,16 +155,7 @@ class KnowledgeStores:
         return GraphAwayError(self._reason)
 
     def _reader(self) -> KnowledgeReader:
-        return Neo4jReader(self._asker(), self._vector if self.settings.graph.embeddings else None)
-
-    def _vector(self, text: str) -> list[float] | None:
-        """Return the vector of a query; none where no word of it is known, or the endpoint fails: names still do."""
-        try:
-            found = embedder(self.settings)([text])[0]
-        except StoreError as error:
-            _log.warning("entities are found by name alone", error=str(error))
-            return None
-        return found.tolist() if found.any() else None
+        return Neo4jReader(self._asker())
 
     def _asker(self) -> Ask:
         neo4j = self.settings.neo4j
