@@ -9,12 +9,10 @@ here stays until the end of the transaction.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 from neo4j import ManagedTransaction
-from neo4j.time import DateTime
 
 from helix_pipeline.domain.graph.claims import id_of, is_user, key_of, name_of, statements_of
 from helix_pipeline.domain.relationships.intervals import (
@@ -56,7 +54,8 @@ MATCH (s:{label} {{id: r[0]}})
 MATCH (o:Entity {{id: r[1]}})
 OPTIONAL MATCH (s)-[held:RELATED_TO {{key: r[2]}}]->(o)
 WITH r, held WHERE held IS NOT NULL
-RETURN r[2] AS key, properties(held) AS held
+RETURN r[2] AS key, held {{.confidence, .statements, .evidence, valid_from: held.valid_from.epochMillis,
+  learnt_at: held.learnt_at.epochMillis, last_stated: held.last_stated.epochMillis}} AS held
 """
 """An optional match comes after both ends: an object may have very many subjects, which are not to be gone through."""
 
@@ -66,18 +65,21 @@ MATCH (s:{label} {{id: r[0]}})
 MATCH (o:Entity {{id: r[1]}})
 CALL (s, o, r) {{
   MATCH (s)-[old:RELATED_TO {{key: r[2]}}]->(o)
-  WHERE NOT any(new IN r[3] WHERE new.valid_from = old.valid_from)
+  WHERE NOT old.valid_from.epochMillis IN [new IN r[3] | new[0]]
   DELETE old
 }}
 UNWIND r[3] AS new
-MERGE (s)-[held:RELATED_TO {{key: r[2], valid_from: new.valid_from}}]->(o)
-SET held += new
+WITH s, o, r, new[5] AS about, [ms IN new[..5] | CASE WHEN ms IS NOT NULL THEN datetime({{epochMillis: ms}}) END] AS at
+MERGE (s)-[held:RELATED_TO {{key: r[2], valid_from: at[0]}}]->(o)
+SET held += about, held.valid_to = at[1], held.learnt_at = at[2], held.closed_at = at[3], held.last_stated = at[4]
 """
-"""A row is [id of the subject's node, of the object's, key, intervals]. Only what was stated has a key."""
+"""A row is [id of the subject's node, of the object's, key, intervals], an interval `_TIMES` and properties.
+
+Only what was stated has a key. Instants go over the wire as milliseconds: the driver's own kind takes longer to pack
+than Neo4j takes to write it.
+"""
 
 SUBJECTS = ("Entity", "User")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 
 
 class End(NamedTuple):
@@ -111,7 +113,7 @@ def touched(intervals: Intervals) -> dict[str, set[str]]:
 def write_intervals(tx: ManagedTransaction, intervals: Intervals) -> None:
     """Replace the relationships between these ends by those of the intervals."""
     for label in SUBJECTS:
-        rows = [[*_place(end), list(map(_properties, intervals[end]))] for end in _of(label, intervals)]
+        rows = [[*_place(end), list(map(_packed, intervals[end]))] for end in _of(label, intervals)]
         if rows:
             tx.run(WRITE.format(label=label), rows=rows).consume()
 
@@ -174,12 +176,11 @@ def _row(key: str, statement: Statement) -> dict[str, Any]:
     return {**kept, "id": id_of(statement), "key": key}
 
 
-def _properties(interval: Interval) -> dict[str, Any]:
-    """Return an interval as properties of its relationship; those that are None are absent."""
-    times = {name: _time(getattr(interval, name)) for name in _TIMES}
+def _packed(interval: Interval) -> list[Any]:
+    """Return an interval's times, and then its other properties; those that are None are absent."""
     figures = {"type": interval.relation, "confidence": interval.confidence, "statements": interval.statements}
     sources = {"closed_by": _text(interval.closed_by), "evidence": [_text(one) for one in interval.evidence]}
-    return {**times, **figures, **sources}
+    return [*(getattr(interval, name) for name in _TIMES), {**figures, **sources}]
 
 
 _TIMES = ("valid_from", "valid_to", "learnt_at", "closed_at", "last_stated")
@@ -188,21 +189,13 @@ _TIMES = ("valid_from", "valid_to", "learnt_at", "closed_at", "last_stated")
 def _interval(like: Interval, held: Mapping[str, Any]) -> Interval:
     """Return the interval of an open relationship between the ends of another one."""
     return like._replace(
-        valid_from=_milliseconds(held["valid_from"]),
-        learnt_at=_milliseconds(held["learnt_at"]),
+        valid_from=held["valid_from"],
+        learnt_at=held["learnt_at"],
         confidence=held["confidence"],
         statements=held["statements"],
-        last_stated=_milliseconds(held["last_stated"]),
+        last_stated=held["last_stated"],
         evidence=tuple(_SOURCE.decode(text) for text in held["evidence"]),
     )
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _EPOCH + milliseconds * _MS
-
-
-def _milliseconds(time: DateTime) -> int:
-    return (time.to_native() - _EPOCH) // _MS
 
 
 def _text(source: Source | None) -> str | None:

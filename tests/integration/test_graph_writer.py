@@ -1,8 +1,11 @@
 """Writing into a real graph: the same whatever the order, the cuts and the restarts, and without deadlocks."""
 
+import json
 import random
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,11 +15,10 @@ from graph_contents import START, Contents, claim, claims, hubs, mention, opened
 from helix_pipeline.domain.graph.claims import is_user, key_of, name_of
 from helix_pipeline.domain.graph.deltas import BUCKETS, add_up
 from helix_pipeline.domain.graph.labels import LONGEST_NAME
-from helix_pipeline.domain.relationships.intervals import intervals
+from helix_pipeline.domain.relationships.intervals import Interval, intervals
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.graph import ensure_schema
-from helix_pipeline.stores.graph_statements import _properties
 
 pytestmark = pytest.mark.servers
 
@@ -69,6 +71,17 @@ def related(contents: Contents) -> list[dict]:
     )
 
 
+def kept(found: Interval) -> dict[str, Any]:
+    """Return the properties of an interval's relationship."""
+    times = {name: getattr(found, name) for name in ("valid_from", "valid_to", "learnt_at", "closed_at", "last_stated")}
+    instants = {
+        name: at and datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at) for name, at in times.items()
+    }
+    figures = {"type": found.relation, "confidence": found.confidence, "statements": found.statements}
+    closed, *stated = [one and json.dumps(one, separators=(",", ":")) for one in (found.closed_by, *found.evidence)]
+    return {**instants, **figures, "closed_by": closed, "evidence": stated}
+
+
 def test_relationships_are_the_intervals_of_all_statements(contents):
     """Late, repeated and closing statements of users and entities, one batch after the other."""
     given = [claim(seed) for seed in range(300)]
@@ -76,7 +89,7 @@ def test_relationships_are_the_intervals_of_all_statements(contents):
     for key in {key_of(one) for one in given}:
         for found in intervals(one for one in given if key_of(one) == key):
             about = {"key": key, "subject": name_of(found.subject_id), "object": found.object_id}
-            wanted.append({**_properties(found), **about})
+            wanted.append({**kept(found), **about})
     for batch in range(30):
         contents.apply(batch, claims(range(batch * 10, batch * 10 + 10)), claims(range(batch)))
     held = related(contents)
