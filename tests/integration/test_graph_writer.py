@@ -73,10 +73,9 @@ def related(contents: Contents) -> list[dict]:
 
 def kept(found: Interval) -> dict[str, Any]:
     """Return the properties of an interval's relationship."""
-    times = {name: getattr(found, name) for name in ("valid_from", "valid_to", "learnt_at", "closed_at", "last_stated")}
-    instants = {
-        name: at and datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at) for name, at in times.items()
-    }
+    times = ("valid_from", "valid_to", "learnt_at", "closed_at", "last_stated")
+    told = {name: at for name in times if (at := getattr(found, name)) is not None}
+    instants = {name: datetime.fromtimestamp(at / 1000, UTC) for name, at in told.items()}
     figures = {"type": found.relation, "confidence": found.confidence, "statements": found.statements}
     closed, *stated = [one and json.dumps(one, separators=(",", ":")) for one in (found.closed_by, *found.evidence)]
     return {**instants, **figures, "closed_by": closed, "evidence": stated}
