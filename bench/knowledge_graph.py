@@ -17,6 +17,7 @@ from pyarrow import csv
 from helix_pipeline.domain.relationships.cues import RELATIONS
 from helix_pipeline.local.neo4j import Neo4jServer
 from helix_pipeline.settings import Settings
+from helix_pipeline.stores.graph import SCHEMA_VERSION
 
 PER_ENTITY = 10
 """Relationships between entities, for each entity."""
@@ -66,8 +67,8 @@ def generate(folder: Path, entities: int, seed: int = 0) -> None:
     conversations = pa.array(np.char.add("conversation-", np.arange(max(entities // 10, 1)).astype(str)))
     _write(folder / "conversations.csv", pa.table({"id:ID(Conversation)": conversations}))
     _write(folder / "mentioned.csv", _mentioned(chance, ids, conversations, messages))
-    total = pa.table({"id:ID(Graph)": ["graph"], "schema:long": [2], "messages:long": [int(messages.sum() // 3)]})
-    _write(folder / "graph.csv", total)
+    whole = {"id:ID(Graph)": ["graph"], "schema:long": [SCHEMA_VERSION], "messages:long": [int(messages.sum() // 3)]}
+    _write(folder / "graph.csv", pa.table(whole))
 
 
 def load(settings: Settings, folder: Path) -> None:

@@ -100,6 +100,13 @@ class ServerProcess:
         self.pid_file.unlink(missing_ok=True)
         return True
 
+    def await_end(self, timeout_s: float = 20.0) -> None:
+        """Wait until a process that was killed has given back its ports and files, at most so many seconds."""
+        record = self._read_record()
+        with suppress(psutil.NoSuchProcess):
+            if record is not None and _began_with(dying := psutil.Process(record.pid), record):
+                _ended(dying, timeout_s)
+
     def log_gist(self, lines: int = 2) -> str:
         """The last telling lines of the log in one line: those that tell of trouble, else just the last."""
         with suppress(OSError):
@@ -137,12 +144,22 @@ class ServerProcess:
 
 
 def _is_same(process: psutil.Process, record: _Record) -> bool:
-    if abs(process.create_time() - record.create_time) > _CLOCK_TOLERANCE_S:
+    if not _began_with(process, record):
         return False
     try:
-        return process.cmdline() in ([], record.command)  # empty for a moment while a new process begins
+        command = process.cmdline()
+        return command == record.command or (not command and _begins(process))
     except psutil.AccessDenied:
         return True  # another account's process: its start time has to do
+
+
+def _began_with(process: psutil.Process, record: _Record) -> bool:
+    return abs(process.create_time() - record.create_time) <= _CLOCK_TOLERANCE_S
+
+
+def _begins(process: psutil.Process) -> bool:
+    """Tell whether a process without a command line is about to get it, and has not given up its memory to end."""
+    return bool(process.memory_info().vms)
 
 
 def _runs(pid: int) -> bool:

@@ -86,6 +86,7 @@ class LocalServer(ABC):
         Raises ServerError naming port, foreign process or the gist of the log.
         """
         if not self.external and self.process.find() is None:
+            self.process.await_end()
             self._require_free_ports()
             try:
                 self._launch(progress)

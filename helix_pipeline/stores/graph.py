@@ -10,8 +10,9 @@ from neo4j.exceptions import DriverError, Neo4jError
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
 
-SCHEMA_VERSION = 2
-"""2: number of messages per entity, aliases, statements. What an older version counted cannot be told apart."""
+SCHEMA_VERSION = 3
+"""3: statements close those of the same use, and embeddings tell what they were made of. 2: number of messages per
+entity, aliases, statements. What an older version wrote cannot be told apart."""
 
 CONSTRAINTS = (
     "CREATE CONSTRAINT conversation_id IF NOT EXISTS FOR (n:Conversation) REQUIRE n.id IS UNIQUE",

@@ -19,6 +19,7 @@ from helix_pipeline.stores.graph_relations import (
     CO_OCCURS,
     CONVERSATIONS,
     LOOKED_AT,
+    cause,
     counted_strength,
     evidence,
     merged,
@@ -74,7 +75,6 @@ def connected(tables: Tables, ids: Sequence[str]) -> list[Pair]:
 
 def relation(source: str, target: str, found: dict[str, Any], strength: float) -> Relation:
     """Return a stated relation from its row."""
-    cause = evidence([found["closed_by"]]) if found["closed_by"] else ()
     return Relation(
         source_id=source,
         target_id=target,
@@ -84,7 +84,7 @@ def relation(source: str, target: str, found: dict[str, Any], strength: float) -
         valid_from=found["valid_from"],
         valid_to=found["valid_to"],
         learnt_at=found["learnt_at"],
-        closed_by=cause[0] if cause else None,
+        closed_by=cause(found["closed_by"]),
         evidence=evidence(found["evidence"]),
     )
 

@@ -96,7 +96,7 @@ def links(ask: Ask, pairs: Iterable[Pair], at: datetime) -> dict[Pair, Link]:
     """See `around.Relations`: all of it by one query, as each costs more than what it reads."""
     records = ask(LINKS, pairs=list(map(list, pairs)), at=at, looked_at=LOOKED_AT, most=CONVERSATIONS)
     held = _held(records, at)
-    return {ends: _link(record, held.get(ends, [])) for record in records for ends in [_pair(record)]}
+    return {_pair(record): _link(record, held.get(_pair(record), [])) for record in records}
 
 
 def _link(record: Record, held: list[Relation]) -> Link:
@@ -122,7 +122,6 @@ def _pair(record: Record) -> Pair:
 
 def relation(source: str, target: str, found: Mapping[str, Any], strength: float) -> Relation:
     """Return a relation from its `PROPERTIES`."""
-    cause = evidence([found["closed_by"]]) if found["closed_by"] else ()
     return Relation(
         source_id=source,
         target_id=target,
@@ -132,7 +131,7 @@ def relation(source: str, target: str, found: Mapping[str, Any], strength: float
         valid_from=moment(found["valid_from"]),
         valid_to=moment(found["valid_to"]),
         learnt_at=moment(found["learnt_at"]),
-        closed_by=cause[0] if cause else None,
+        closed_by=cause(found["closed_by"]),
         evidence=evidence(found["evidence"]),
     )
 
@@ -174,6 +173,11 @@ def evidence(texts: Sequence[str] | None) -> tuple[Evidence, ...]:
     """Return the messages that state a relation, newest first; each text is JSON `[at_ms, conversation, message]`."""
     rows = sorted(map(msgspec.json.decode, texts or ()), key=lambda row: -row[0])
     return tuple(Evidence(conversation, message or None) for *_, conversation, message in rows if conversation)
+
+
+def cause(text: str | None) -> Evidence | None:
+    """Return the message that closed a relation, from the same kind of text; None where no message did."""
+    return next(iter(evidence([text] if text else [])), None)
 
 
 def newest_ms(texts: Sequence[str] | None, default: int) -> int:

@@ -67,7 +67,8 @@ def together(query: str, named: Sequence[Found], meant: Sequence[Found]) -> list
     scores = fused([[one.id for one in ranking] for ranking in (named, meant)])
     asked = query.casefold().strip()
     first = {one.id: 1.0 for one in named if one.matched.casefold() == asked}
-    return [replace(found[id], score=score) for id, score in (first | scores | first).items()]
+    rest = {id: score for id, score in scores.items() if id not in first}
+    return [replace(found[id], score=score) for id, score in (first | rest).items()]
 
 
 def lucene(query: str) -> str:

@@ -48,7 +48,7 @@ class Stream(threading.Thread):
     """Writes batches as the stream does: one after the other, each again until it is through."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
+        super().__init__(daemon=True)  # or a test that fails would never end
         self.settings, self.done, self.failures = settings, 3, 0
 
     def run(self) -> None:

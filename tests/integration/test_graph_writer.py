@@ -18,7 +18,7 @@ from helix_pipeline.domain.graph.labels import LONGEST_NAME
 from helix_pipeline.domain.relationships.intervals import Interval, intervals
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores.graph import ensure_schema
+from helix_pipeline.stores.graph import SCHEMA_VERSION, ensure_schema
 
 pytestmark = pytest.mark.servers
 
@@ -177,7 +177,7 @@ def test_counters_of_known_messages(contents):
     ]
     pair = "MATCH (a)-[p:CO_OCCURS_WITH]->(b) RETURN a.id, b.id, p.frequency, p.first.epochSeconds - $zero"
     assert contents.ask(pair, zero=zero) == [["a", "b", 2, 5]]
-    assert contents.ask("MATCH (g:Graph) RETURN g.messages, g.schema") == [[3, 2]]
+    assert contents.ask("MATCH (g:Graph) RETURN g.messages, g.schema") == [[3, SCHEMA_VERSION]]
 
 
 def test_names_and_aliases_are_found_by_full_text(contents):

@@ -19,6 +19,14 @@ print("up", flush=True)
 time.sleep(60)
 """
 
+LARGE = """
+import time
+held = bytearray(b"x") * (1 << 30)
+print("up", flush=True)
+time.sleep(60)
+"""
+"""It takes tens of milliseconds to end: its memory is given up first, its ports and files after that."""
+
 
 @pytest.fixture
 def process(tmp_path: Path) -> ServerProcess:
@@ -60,6 +68,19 @@ def test_a_killed_process_leaves_a_stale_pid_file(process: ServerProcess) -> Non
     while process.find() is not None:
         assert time.monotonic() < deadline
     assert process.pid_file.exists()
+
+
+def test_a_killed_process_that_still_gives_up_its_memory_is_not_found_and_is_waited_for(process: ServerProcess) -> None:
+    process.start([sys.executable, "-c", LARGE], {})
+    wait_for_log(process, "up")
+    found = process.find()
+    assert found is not None
+    found.send_signal(signal.SIGKILL)
+    while found.status() != psutil.STATUS_ZOMBIE and found.cmdline():
+        pass
+    assert process.find() is None
+    process.await_end()
+    assert found.status() == psutil.STATUS_ZOMBIE
 
 
 def test_the_record_of_a_live_process_is_believed(process: ServerProcess) -> None:
