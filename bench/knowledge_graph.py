@@ -172,6 +172,7 @@ def _stated(chance: np.random.Generator, ids: pa.Array, pairs: Ints) -> pa.Table
             "valid_from:datetime": _instants(since),
             "valid_to:datetime": until,
             "learnt_at:datetime": _instants(since),
+            "last_stated:datetime": _instants(since),
             "evidence:string[]": pa.array(evidence, pa.string()),
         }
     )

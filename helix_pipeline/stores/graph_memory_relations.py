@@ -23,7 +23,6 @@ from helix_pipeline.stores.graph_relations import (
     counted_strength,
     evidence,
     merged,
-    newest_ms,
     said_strength,
 )
 
@@ -96,8 +95,8 @@ def row_strength(found: dict[str, Any], now_ms: float) -> float:
 
 def said_row_strength(found: dict[str, Any], now_ms: float) -> float:
     """Return the strength of a stated relation from its row."""
-    since = int(found["valid_from"].timestamp() * 1000)
-    return said_strength(found["confidence"], found["statements"], newest_ms(found["evidence"], since), now_ms)
+    last_ms = found["last_stated"].timestamp() * 1000
+    return float(said_strength(found["confidence"], found["statements"], last_ms, now_ms))
 
 
 def pair_strengths(tables: Tables, rows: Ints, now_ms: float) -> Floats:

@@ -16,7 +16,7 @@ from neo4j import Record
 
 from helix_pipeline.domain.knowledge.around import Neighbour
 from helix_pipeline.domain.knowledge.strength import combined, decay
-from helix_pipeline.stores.graph_relations import ASSOCIATED, counted_strength, newest_ms, said_strength
+from helix_pipeline.stores.graph_relations import ASSOCIATED, counted_strength, said_strength
 from helix_pipeline.stores.graph_session import Ask
 
 MOST_STATED = 500
@@ -44,8 +44,8 @@ CALL (m) {
   MATCH (m)-[r:RELATED_TO]-(x:Entity)
   WITH r, x LIMIT $most
   WHERE r.valid_from <= $at AND (r.valid_to IS NULL OR r.valid_to > $at)
-  RETURN collect([coalesce(x.same_as, x.id), x.type, r.type, r.strength, r.confidence, r.statements, r.evidence,
-    r.valid_from.epochMillis]) AS said
+  RETURN collect([coalesce(x.same_as, x.id), x.type, r.type, r.strength, r.confidence, r.statements,
+    r.last_stated.epochMillis]) AS said
 }
 RETURN e.id AS id, coalesce(m.messages, 0) AS messages, total, counted, said
 """
@@ -91,6 +91,8 @@ def _associated(record: Record) -> Iterable[tuple[str, str, float]]:
 
 def _said(record: Record, now_ms: float) -> Iterable[tuple[str, str, float]]:
     """Yield id, type and strength of the entities that one is said to be related to."""
-    for id, kind, type, _, sure, statements, evidence, since in record["said"]:
-        if type != ASSOCIATED:
-            yield id, kind, said_strength(sure, statements, newest_ms(evidence, since), now_ms)
+    rows = [(id, *of) for id, *of in record["said"] if of[1] != ASSOCIATED]
+    if not rows:
+        return ()
+    ids, kinds, _, _, sure, statements, last = zip(*rows, strict=True)
+    return zip(ids, kinds, said_strength(sure, statements, last, now_ms).tolist(), strict=True)

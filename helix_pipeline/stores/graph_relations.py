@@ -29,7 +29,7 @@ LOOKED_AT = 50
 
 PROPERTIES: LiteralString = """r {.type, .frequency, .statements, .confidence, .strength, .evidence, .closed_by,
     last: r.last.epochMillis, valid_from: r.valid_from.epochMillis, valid_to: r.valid_to.epochMillis,
-    learnt_at: r.learnt_at.epochMillis}"""
+    learnt_at: r.learnt_at.epochMillis, last_stated: r.last_stated.epochMillis}"""
 """Of a relationship `r`, instants in milliseconds since 1970: the driver takes ten times as long for its own kind."""
 
 _HELD: LiteralString = (
@@ -153,8 +153,7 @@ def strengths(found: Sequence[Mapping[str, Any]], counts: Sequence[tuple[int, in
 def _said_strength(found: Mapping[str, Any], now_ms: float) -> float:
     if found["type"] in (ASSOCIATED, SAME_AS):
         return float(found["strength"])
-    last_ms = newest_ms(found["evidence"], found["valid_from"])
-    return said_strength(found["confidence"], found["statements"], last_ms, now_ms)
+    return float(said_strength(found["confidence"], found["statements"], found["last_stated"], now_ms))
 
 
 def counted_strength(both: ArrayLike, a: ArrayLike, b: ArrayLike, total: ArrayLike) -> NDArray[np.float64]:
@@ -164,9 +163,9 @@ def counted_strength(both: ArrayLike, a: ArrayLike, b: ArrayLike, total: ArrayLi
     return association(together, first, second, np.maximum(np.maximum(first, second), total))
 
 
-def said_strength(sure: float, statements: int, last_ms: float, now_ms: float) -> float:
-    """Return the strength of a stated relation."""
-    return float(stated(sure, statements) * decay(last_ms, now_ms))
+def said_strength(sure: ArrayLike, statements: ArrayLike, last_ms: ArrayLike, now_ms: float) -> NDArray[np.float64]:
+    """Return the strength of stated relations, the last statement of each being of `last_ms`."""
+    return stated(sure, statements) * decay(last_ms, now_ms)
 
 
 def evidence(texts: Sequence[str] | None) -> tuple[Evidence, ...]:
@@ -178,11 +177,6 @@ def evidence(texts: Sequence[str] | None) -> tuple[Evidence, ...]:
 def cause(text: str | None) -> Evidence | None:
     """Return the message that closed a relation, from the same kind of text; None where no message did."""
     return next(iter(evidence([text] if text else [])), None)
-
-
-def newest_ms(texts: Sequence[str] | None, default: int) -> int:
-    """Return when a relation was stated last, in milliseconds since 1970."""
-    return max((int(msgspec.json.decode(text)[0]) for text in texts or ()), default=default)
 
 
 def merged(relations: list[Relation]) -> list[Relation]:

@@ -14,7 +14,7 @@ from helix_pipeline.domain.knowledge.strength import decay
 from helix_pipeline.domain.relationships.association import npmi
 from helix_pipeline.stores.graph import Graph
 from helix_pipeline.stores.graph_derived import LOCK
-from helix_pipeline.stores.graph_relations import counted_strength, newest_ms, said_strength
+from helix_pipeline.stores.graph_relations import counted_strength, said_strength
 from helix_pipeline.stores.graph_snapshot import MESSAGES, Tell, ranges
 
 TOLERANCE = 0.01
@@ -31,8 +31,8 @@ RETURN elementId(r), a.id, b.id, coalesce(a.messages, 0), coalesce(b.messages, 0
 """
 _STATED: LiteralString = """
 MATCH (s)-[r:RELATED_TO]->(a) WHERE r.type <> 'associated_with'
-RETURN elementId(r), a.id, CASE WHEN s:Entity THEN s.id ELSE a.id END, r.confidence, r.statements, r.evidence,
-  r.valid_from.epochMillis, r.strength
+RETURN elementId(r), a.id, CASE WHEN s:Entity THEN s.id ELSE a.id END, r.confidence, r.statements,
+  r.last_stated.epochMillis, r.strength
 """
 _PUT_PAIRS: LiteralString = """
 UNWIND $rows AS row
@@ -80,13 +80,10 @@ def _of_pairs(records: Sequence[Record], total: int, now_ms: float) -> list[list
 
 def _of_stated(records: Sequence[Record], now_ms: float) -> list[list[Any]]:
     """Return relation, both ends and strength of the stated relations of which it changed."""
-    strengths = [
-        said_strength(sure, statements, newest_ms(evidence, since), now_ms)
-        for _, _, _, sure, statements, evidence, since, _ in records
-    ]
-    changed = _changed(np.array(strengths), [record[7] for record in records])
-    found = zip(records, strengths, changed, strict=True)
-    return [[*record.values()[:3], round(strength, 4)] for record, strength, write in found if write]
+    relation, object_id, subject_id, sure, statements, last, old = zip(*records, strict=True)
+    strengths = said_strength(sure, statements, last, now_ms)
+    rows = zip(relation, object_id, subject_id, strengths.round(4).tolist(), strict=True)
+    return [list(row) for row, write in zip(rows, _changed(strengths, old), strict=True) if write]
 
 
 def _changed(now: np.ndarray[Any, np.dtype[np.float64]], before: Iterable[float | None]) -> np.ndarray[Any, Any]:

@@ -67,7 +67,8 @@ CREATE (a)-[:CO_OCCURS_WITH {frequency: pair[2], first: datetime('2026-01-01'), 
 STATE = """
 UNWIND $stated AS one MATCH (a:Entity {id: one.a}), (b:Entity {id: one.b})
 CREATE (a)-[:RELATED_TO {type: one.type, confidence: 0.9, statements: 2, valid_from: datetime(one.from),
-  valid_to: datetime(one.to), learnt_at: datetime(one.from), closed_by: one.closed_by, evidence: [one.evidence]}]->(b)
+  valid_to: datetime(one.to), learnt_at: datetime(one.from), last_stated: datetime(one.from),
+  closed_by: one.closed_by, evidence: [one.evidence]}]->(b)
 """
 CLUSTER = "UNWIND $communities AS one CREATE (c:Community:PageTest) SET c += one"
 COUNT = """
