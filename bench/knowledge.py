@@ -52,11 +52,13 @@ def main() -> None:
     parser.add_argument("--entities", type=int, default=1_000_000)
     parser.add_argument("--questions", type=int, default=1_000, help="of each kind, after as many to warm up")
     parser.add_argument("--keep", type=Path, help="folder of the loaded graph, made where it is not there")
+    parser.add_argument("--cold", action="store_true", help="ask at once: Neo4j reads the disk as questions need it")
     asked = parser.parse_args()
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="helix-bench-"))
     try:
         with neo4j(folder, asked.entities) as settings, api(settings) as client:
-            read_all(settings)
+            if not asked.cold:
+                read_all(settings)
             rows = [measured(client, name, kind, asked.questions) for name, kind in kinds(settings, asked.entities)]
         publish("knowledge", rows, entities=asked.entities, relationships=asked.entities * PER_ENTITY, load=load_of())
     finally:

@@ -15,12 +15,12 @@ from helix_pipeline.domain.knowledge.strength import decay
 from helix_pipeline.stores.graph import Graph
 from helix_pipeline.stores.graph_relations import counted_strength
 
-HUB = 500
+HUB = 300
 """Entities with more others that they are named with than this are hubs."""
 
-STRONGEST = 400
+STRONGEST = 250
 OF_A_TYPE = 100
-"""Relations that a hub refers to: its strongest, and the strongest to entities of each type."""
+"""Relations that a hub refers to: its strongest, and after these the strongest to entities of each type."""
 
 HUBS: LiteralString = """
 MATCH (e:Entity)
@@ -68,7 +68,7 @@ def _strongest(session: Session, id: str, at: datetime) -> list[str]:
 
 
 def _chosen(order: list[int], types: tuple[str, ...]) -> Iterator[int]:
-    """Yield the places to keep of an order: the first of all, and the first of each type."""
+    """Yield the places to keep of an order: the first of all, then those of the others that are first of their type."""
     seen: dict[str, int] = {}
     for rank, place in enumerate(order):
         seen[types[place]] = seen.get(types[place], 0) + 1

@@ -82,8 +82,8 @@ class MemoryReader:
         """See KnowledgeReader."""
         return around.picture(self, entity_ids, depth, limit, at)
 
-    def neighbours(self, ids: Sequence[str], at: datetime) -> list[Neighbour]:
-        """See `around.Relations`."""
+    def neighbours(self, ids: Sequence[str], at: datetime, types: Sequence[str] = ()) -> list[Neighbour]:
+        """See `around.Relations`; of an entity with very many the strongest of all types are looked at."""
         return relations.neighbours(self._tables, ids, at)
 
     def between(self, pairs: Iterable[Pair], at: datetime) -> dict[Pair, list[Relation]]:

@@ -46,7 +46,7 @@ def neighbours(tables: Tables, ids: Sequence[str], at: datetime) -> list[Neighbo
                 counted[id, other] = max(found["strength"], counted[id, other])
             else:
                 said[id, other].append(said_row_strength(found, now_ms))
-    together = {ends: float(combined(counted.get(ends, 0.0), *strengths)) for ends, strengths in said.items()}
+    together = {ends: combined(counted.get(ends, 0.0), *strengths) for ends, strengths in said.items()}
     return _neighbours(tables, counted | together)
 
 

@@ -16,11 +16,14 @@ from neo4j import Record
 
 from helix_pipeline.domain.knowledge.around import Neighbour
 from helix_pipeline.domain.knowledge.strength import combined, decay
+from helix_pipeline.stores.graph_hubs import STRONGEST
 from helix_pipeline.stores.graph_relations import ASSOCIATED, counted_strength, said_strength
 from helix_pipeline.stores.graph_session import Ask
 
 MOST_STATED = 500
 """Stated relations of one entity that are read."""
+
+_ALL = 2**31 - 1
 
 NEIGHBOURS: LiteralString = """
 OPTIONAL MATCH (g:Graph {id: 'graph'})
@@ -34,7 +37,7 @@ CALL (m) {
     RETURN r, x
   UNION ALL
     WITH m WHERE m.strongest IS NOT NULL
-    MATCH (a)-[r:CO_OCCURS_WITH]->(b) WHERE elementId(r) IN coalesce(m.strongest, []) AND (a = m OR b = m)
+    MATCH (a)-[r:CO_OCCURS_WITH]->(b) WHERE elementId(r) IN coalesce(m.strongest, [])[..$noted] AND (a = m OR b = m)
     RETURN r, CASE a WHEN m THEN b ELSE a END AS x
   }
   RETURN collect([coalesce(x.same_as, x.id), x.type, r.frequency, coalesce(x.messages, 0), r.last.epochMillis])
@@ -51,24 +54,27 @@ RETURN e.id AS id, coalesce(m.messages, 0) AS messages, total, counted, said
 """
 
 
-def neighbours(ask: Ask, ids: Sequence[str], at: datetime) -> list[Neighbour]:
-    """Return the neighbours of the entities with these canonical ids, as of an instant, each pair once."""
+def neighbours(ask: Ask, ids: Sequence[str], at: datetime, types: Sequence[str] = ()) -> list[Neighbour]:
+    """Return the neighbours of the entities with these canonical ids, as of an instant, each pair once.
+
+    Of a hub these are its strongest, and where types are wanted, the strongest of each type.
+    """
     now_ms = at.timestamp() * 1000
-    types: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     found: dict[str, dict[str, float]] = defaultdict(dict)
     said: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for record in ask(NEIGHBOURS, ids=list(ids), at=at, most=MOST_STATED):
+    for record in ask(NEIGHBOURS, ids=list(ids), at=at, most=MOST_STATED, noted=_ALL if types else STRONGEST):
         source, counted = record["id"], found[record["id"]]
         for id, kind, strength in chain(_counted(record, now_ms), _associated(record)):
-            types[id] = kind
+            kinds[id] = kind
             counted[id] = max(strength, counted.get(id, 0.0))
         for id, kind, strength in _said(record, now_ms):
-            types[id] = kind
+            kinds[id] = kind
             said[source, id].append(strength)
-    for (source, id), strengths in said.items():
-        found[source][id] = float(combined(found[source].get(id, 0.0), *strengths))
+    for (source, id), more in said.items():
+        found[source][id] = combined(found[source].get(id, 0.0), *more)
     return [
-        Neighbour(source, id, types[id] or "", strength)
+        Neighbour(source, id, kinds[id] or "", strength)
         for source, others in found.items()
         for id, strength in others.items()
         if id != source

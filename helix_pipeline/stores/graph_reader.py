@@ -88,9 +88,9 @@ class Neo4jReader:
         """See KnowledgeReader."""
         return around.picture(self, entity_ids, depth, limit, at)
 
-    def neighbours(self, ids: Sequence[str], at: datetime) -> list[Neighbour]:
+    def neighbours(self, ids: Sequence[str], at: datetime, types: Sequence[str] = ()) -> list[Neighbour]:
         """See `around.Relations`."""
-        return graph_neighbours.neighbours(self._ask, ids, at)
+        return graph_neighbours.neighbours(self._ask, ids, at, types)
 
     def between(self, pairs: Iterable[Pair], at: datetime) -> dict[Pair, list[Relation]]:
         """See `around.Relations`."""

@@ -120,6 +120,7 @@ def test_a_hub_has_the_same_strongest_relations_before_and_after_they_are_noted(
         contents,
         *(f"hub {name}" for name in names),
         *(name for number, name in enumerate(names) for _ in range(number % 7)),
+        *["other"] * 3000,
     )
     before = reader.related("hub", 1, 50, (), AT)
     assert note_strongest(contents.driver, contents.place, AT) == 1
@@ -130,9 +131,21 @@ def test_a_hub_has_the_same_strongest_relations_before_and_after_they_are_noted(
     ]
     weakest = len(reader.related("hub", 1, around, (), AT))
     assert weakest <= noted
+    before, weakest = _of_persons(contents, reader)
+    assert note_strongest(contents.driver, contents.place, AT) == 1
+    assert [one.id for one in reader.related("hub", 1, 50, ("PERSON",), AT)] == before
+    assert not {one.id for one in reader.related("hub", 1, around, (), AT)} & set(weakest)
     contents.ask("MATCH (:Entity {id: 'hub'})-[r:CO_OCCURS_WITH]-(x) WHERE x.id > 'x3' DELETE r")
     assert note_strongest(contents.driver, contents.place, AT) == 0
     assert contents.ask("MATCH (e:Entity) WHERE e.strongest IS NOT NULL RETURN e") == []
+
+
+def _of_persons(contents: Contents, reader: Neo4jReader) -> tuple[list[str], list[str]]:
+    """Make persons of the weakest of a hub, and return those that are found among all, and their ids."""
+    contents.ask("MATCH (e:Entity {id: 'hub'}) REMOVE e.strongest")
+    weakest = [one.id for one in reader.related("hub", 1, HUB + 100, (), AT)][-20:]
+    contents.ask("MATCH (e:Entity) WHERE e.id IN $ids SET e.type = 'PERSON'", ids=weakest)
+    return [one.id for one in reader.related("hub", 1, 50, ("PERSON",), AT)], weakest
 
 
 def test_aliases_of_one_entity_answer_as_one(contents: Contents, reader: Neo4jReader) -> None:

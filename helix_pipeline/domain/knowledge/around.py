@@ -39,8 +39,11 @@ class Link(NamedTuple):
 class Relations(Protocol):
     """What a store knows of entities by their ids; those that are the same answer as one, under the canonical id."""
 
-    def neighbours(self, ids: Sequence[str], at: datetime) -> Iterable[Neighbour]:
-        """Return the neighbours of entities, as of an instant, each pair once."""
+    def neighbours(self, ids: Sequence[str], at: datetime, types: Sequence[str] = ()) -> Iterable[Neighbour]:
+        """Return the neighbours of entities, as of an instant, each pair once.
+
+        Where an entity has very many, these are the strongest; and if types are wanted, the strongest of each type.
+        """
         ...
 
     def between(self, pairs: Iterable[Pair], at: datetime) -> Mapping[Pair, Sequence[Relation]]:
@@ -76,7 +79,7 @@ def related(
     kinds: dict[str, str] = {}
 
     def neighbours(ids: Sequence[str]) -> Iterator[tuple[str, str, float]]:
-        for one in store.neighbours(ids, at):
+        for one in store.neighbours(ids, at, types):
             kinds[one.id] = one.type
             yield one.source, one.id, one.strength
 

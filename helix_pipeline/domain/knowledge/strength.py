@@ -9,8 +9,10 @@
   Pearl 1988), at most eight, as repetition adds little.
 - decay = 2 ^ (-age / HALF_LIFE_DAYS), the age since it was last seen.
 
-Everything is vectorised over pairs: arrays broadcast.
+Vectorised over pairs (arrays broadcast), but for the few of which there is more than one kind.
 """
+
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,9 +45,6 @@ def decay(last_ms: ArrayLike, now_ms: ArrayLike) -> Floats:
     return np.asarray(np.exp2(-age / (HALF_LIFE_DAYS * _DAY_MS)), np.float64)
 
 
-def combined(*strengths: ArrayLike) -> Floats:
+def combined(*strengths: float) -> float:
     """Return the strength of all kinds of relation together: one less the share that each leaves open."""
-    left = np.ones(())
-    for strength in strengths:
-        left = left * (1 - np.asarray(strength, np.float64))
-    return np.asarray(1 - left, np.float64)
+    return 1.0 - prod(1.0 - strength for strength in strengths)
