@@ -82,7 +82,12 @@ def load(settings: Settings, folder: Path) -> None:
         command.append(f"--nodes={label}={folder / name}.csv")
     for kind, name in (("CO_OCCURS_WITH", "together"), ("RELATED_TO", "stated"), ("MENTIONED_IN", "mentioned")):
         command.append(f"--relationships={kind}={folder / name}.csv")
-    command += ["--overwrite-destination=true", f"--max-off-heap-memory={MEMORY}", "--threads=2"]
+    command += [
+        f"--report-file={folder / 'import.report'}",
+        "--overwrite-destination=true",
+        f"--max-off-heap-memory={MEMORY}",
+        "--threads=2",
+    ]
     places = {"NEO4J_HOME": str(server.folder), "NEO4J_CONF": str(server.folder / "conf")}
     subprocess.run(command, env=places, check=True, stdout=subprocess.DEVNULL, timeout=3600)
 
