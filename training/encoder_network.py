@@ -1,20 +1,19 @@
-"""The encoder as it is trained: a BERT of six layers that also reads letters, with a head for each kind of text.
+"""The encoder as it is trained: a BERT of twelve layers that also reads letters, with a head for each kind of text.
 
 Devlin et al. 2019 for the layers, Ma & Hovy 2016 for reading letters by a convolution. It computes what the graph
  of encoder_export.py computes; the arrays are those of recognition/windows.py.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch
-from safetensors.torch import load_file
+from encoder_start import Start
 from torch import Tensor, nn
 from torch.nn import functional
 
 from helix_pipeline.domain.entities.recognition.pieces import ALPHABET, BUCKETS
 
-SIZE, INNER, HEADS, LAYERS, PLACES = 384, 1536, 12, 6, 176
+SIZE, INNER, HEADS, LAYERS, PLACES = 384, 1536, 12, 12, 176
 """Of the sentence model: features, features between, attention heads, layers; and pieces of the longest window."""
 
 SPELLING, LETTER, FORM = 128, 32, 48
@@ -87,11 +86,11 @@ class Network(nn.Module):
         nn.init.normal_(self.forms.weight, std=0.05)
         nn.init.zeros_(self.formed.weight)
 
-    def start_from(self, folder: Path, kept: Sequence[int]) -> None:
-        """Take the weights of the sentence model, with the pieces `kept` of its vocabulary."""
-        stored = load_file(folder / "model.safetensors")
+    def start_from(self, start: Start) -> None:
+        """Take the weights of the sentence model."""
+        stored = start.weights
         state = {
-            "pieces.weight": stored["embeddings.word_embeddings.weight"][list(kept)],
+            "pieces.weight": stored["embeddings.word_embeddings.weight"],
             "places.weight": stored["embeddings.position_embeddings.weight"][:PLACES]
             + stored["embeddings.token_type_embeddings.weight"][0],
         }
@@ -104,9 +103,9 @@ class Network(nn.Module):
     def forward(
         self, pieces: Tensor, mask: Tensor, owner: Tensor, letters: Tensor, *words: Tensor
     ) -> dict[str, Tensor]:
-        """Return the emissions of each head float[windows, words, tags], and `kind` float[windows, pieces, heads].
+        """Return the emissions of each head float[windows, words, tags], and `last` float[windows, pieces, SIZE].
 
-        Of `kind` the first piece counts: which corpus a text is from, a second task that is left out of the graph.
+        The latter is what the last layer gives each piece.
         """
         forms, first, last, word = words
         there = letters[:, :1] > 0
@@ -125,7 +124,7 @@ class Network(nn.Module):
         ends = [hidden.gather(1, place[:, :, None].expand(-1, -1, SIZE)) for place in (first, last)]
         read = self.head_noise(torch.cat([*ends, spelling[word]], 2), self.training)
         found = {name: (head(read) + self.form_heads[name](known)[word]).float() for name, head in self.heads.items()}
-        return {**found, "kind": self.kind(hidden).float()}
+        return {**found, "kind": self.kind(hidden).float(), "last": hidden}
 
 
 def _layer(stored: Mapping[str, Tensor], source: str, target: str, part: str) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ _TROUBLE = ("not found", "exception", "failed")
 
 
 def ensure_jars(conf: str, progress: Callable[[str], None] = lambda message: None) -> Path:
-    """Folder with the jars of a configuration of ivy.xml (`spark`, `spark-s3`, `kafka`, `neo4j`, `trino`, `page`).
+    """Folder with the jars of a configuration of ivy.xml (`spark`, `spark-s3`, `kafka`, `neo4j`, `trino`, `page`, ...).
 
     They are fetched if needed; Scala sources in the folder `<conf>` beside ivy.xml are compiled into one more.
     With HELIX_JARS set, `$HELIX_JARS/<conf>` is used as it is. Raises ToolchainError when jars cannot be had.
