@@ -49,7 +49,7 @@ PIECES = Pieces(VOCABULARY)
 
 TEXTS = st.lists(st.text(max_size=60) | st.text("aZ9.()_ \n🙂İß中", max_size=400), max_size=6)
 
-FLOOR = {"stackoverflow": 0.60, "wnut17": 0.48}
+FLOOR = {"stackoverflow": 0.62, "wnut17": 0.62}
 """F1 on dev that the shipped weights must reach, a little under what they do."""
 
 
