@@ -29,7 +29,10 @@ class KafkaSettings(Section):
 
 
 class ClickHouseSettings(Section):
-    """The warehouse, over HTTP. `host` set means that the user's own server is used."""
+    """The warehouse, over HTTP. `host` set means that the user's own server is used.
+
+    `query_*` bound each free query of POST /v1/analytics/query: seconds, rows read, memory, threads.
+    """
 
     host: str | None = None
     port: int = Field(default=18123, ge=1, le=65535)
@@ -39,6 +42,10 @@ class ClickHouseSettings(Section):
     secure: bool = False
     ttl_days: int = Field(default=90, ge=1)
     timeout_s: float = Field(default=30.0, gt=0)
+    query_timeout_s: float = Field(default=10.0, gt=0)
+    query_rows_read: int = Field(default=1_000_000_000, ge=1)
+    query_memory_mb: int = Field(default=1024, ge=64)
+    query_threads: int = Field(default=2, ge=1)
 
     @property
     def address(self) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from helix_pipeline import __version__
-from helix_pipeline.api import context, datalake, evidence, health, knowledge, spark_jobs
+from helix_pipeline.api import analytics_query, context, datalake, evidence, health, knowledge, spark_jobs
 from helix_pipeline.api.guard import Guard
 from helix_pipeline.api.problems import install
 from helix_pipeline.api.ui import routes as ui
@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.supervisor = app.state.desk.supervised()
     app.state.context = ContextStores(settings)
     app.state.knowledge = KnowledgeStores(settings)
-    for part in (context, knowledge, evidence, spark_jobs, datalake, health, ui):
+    for part in (context, knowledge, evidence, analytics_query, spark_jobs, datalake, health, ui):
         app.include_router(part.router)
     install(app)
     bounds = {f"{context.PREFIX}/messages": settings.kafka.max_message_bytes}

@@ -10,11 +10,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from helix_pipeline.domain.analytics.refusal import RefusedQueryError
 from helix_pipeline.errors import HelixError, NotFoundError, StoreError, UsageError
 from helix_pipeline.services.jobs.desk import FinishedError, KeyReusedError, UnknownJobError
 from helix_pipeline.services.jobs.requests import ParameterError
 from helix_pipeline.services.jobs.roots import OutsideRootsError
 from helix_pipeline.services.knowledge.questions import NoPathError, UnknownEntityError
+from helix_pipeline.stores.analyst import QueryLimitError, WrongQueryError
 
 MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger(__name__)
@@ -39,6 +41,9 @@ _KINDS: tuple[tuple[type[HelixError], HTTPStatus, str, str], ...] = (
     (ParameterError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-parameter", "GET /v1/spark/job-types lists the parameters"),
     (UnknownEntityError, HTTPStatus.NOT_FOUND, "unknown-entity", "POST /v1/knowledge/search finds parts of names"),
     (NoPathError, HTTPStatus.NOT_FOUND, "no-path", "ask for a longer way, up to longest=6"),
+    (RefusedQueryError, HTTPStatus.BAD_REQUEST, "refused-query", "see docs/API.md for what a query may say"),
+    (WrongQueryError, HTTPStatus.BAD_REQUEST, "wrong-query", "check its columns and arguments against the message"),
+    (QueryLimitError, HTTPStatus.GATEWAY_TIMEOUT, "query-limit", "ask for a shorter time, fewer rows or less at once"),
     (NotFoundError, HTTPStatus.NOT_FOUND, "not-found", "check the id; what Kafka has acknowledged is found at once"),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "see /docs for the fields and examples"),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "store-away", "GET /readyz names what is away; try again then"),

@@ -1,0 +1,1 @@
+"""What may be asked of the warehouse in SQL: the check of a free query, and the query that is sent instead."""

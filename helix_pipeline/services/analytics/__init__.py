@@ -1,0 +1,1 @@
+"""Questions about providers, debates and conversations that the warehouse answers."""
