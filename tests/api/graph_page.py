@@ -53,6 +53,9 @@ COMMUNITIES = [
     {"id": 900_002, "size": 7, "members": ["harbourton", "farlight"]},
 ]
 
+RESTS = 4
+"""Looks, a tenth of a second apart, between which nothing may have moved."""
+
 CREATE = """
 CREATE (c:Conversation:PageTest {id: $conversation})
 WITH c UNWIND $entities AS one
@@ -160,8 +163,21 @@ class GraphPage:
         self._click(f"cy.edges().filter((edge) => {same}).renderedMidpoint()", source, target, type)
 
     def _click(self, place: str, *arguments: Any) -> None:
-        corner = "cy.container().getBoundingClientRect()"
-        spot = self.picture(f"(({{x, y}}, box) => ({{x: x + box.x, y: y + box.y}}))({place}, {corner})", *arguments)
+        spot = self._at_rest(place, *arguments)
         for kind, button in (("mouseMoved", "none"), ("mousePressed", "left"), ("mouseReleased", "left")):
             event = {"type": kind, "button": button, "clickCount": int(button == "left"), **spot}
             self.browser.driver.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+
+    def _at_rest(self, place: str, *arguments: Any) -> dict[str, float]:
+        """Return where something is in the window, once it stays there: what moves is missed on a busy machine."""
+        corner = "cy.container().getBoundingClientRect()"
+        seen: list[dict[str, float]] = []
+
+        def stays() -> bool:
+            seen.append(
+                self.picture(f"(({{x, y}}, box) => ({{x: x + box.x, y: y + box.y}}))({place}, {corner})", *arguments)
+            )
+            return len(seen) > RESTS and seen[-1] == seen[-1 - RESTS] and not self.picture("cy.animated()")
+
+        self.browser.until(stays, f"a picture at rest for {arguments}")
+        return seen[-1]
