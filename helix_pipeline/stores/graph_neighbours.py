@@ -24,6 +24,7 @@ MOST_STATED = 500
 """Stated relations of one entity that are read."""
 
 _ALL = 2**31 - 1
+"""Of what a hub notes: more than it ever does."""
 
 NEIGHBOURS: LiteralString = """
 OPTIONAL MATCH (g:Graph {id: 'graph'})

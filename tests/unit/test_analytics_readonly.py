@@ -133,6 +133,22 @@ def test_the_message_names_what_is_there_instead() -> None:
         checked("SELECT \u200b1", DATABASE, TABLES)
 
 
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT * FROM url('x')", "is a table function or a parameter"),
+        ("SELECT * FROM {t:Identifier}", "is a table function or a parameter"),
+        ("SELECT FROM provider_metrics", "a SELECT names nothing"),
+        ("SELECT 1 FROM provider_metrics ARRAY JOIN (SELECT [1]) AS a", "a subquery in ARRAY JOIN"),
+        ("SELECT " + "NOT " * 45 + "1", r"\d+ levels: at most 40"),
+        ("SELECT " + ", ".join(["a[1]"] * 201) + " FROM provider_metrics", "201 square brackets: at most 200"),
+    ],
+)
+def test_each_rule_says_what_it_refuses(sql: str, said: str) -> None:
+    with pytest.raises(RefusedQueryError, match=said):
+        checked(sql, DATABASE, TABLES)
+
+
 def test_the_longest_text_is_read_and_one_more_is_not() -> None:
     longest = "SELECT '" + "a" * (MAX_TEXT - 9) + "'"
     assert len(sent(longest)) == MAX_TEXT + len(" LIMIT 1001")
@@ -149,6 +165,7 @@ def test_functions_are_known_by_name_in_any_case_and_with_combinators() -> None:
     assert not is_allowed("Merge")
     assert not is_allowed("")
     assert not is_allowed("ﬁrst_value")
+    assert not is_allowed("top\u212a")  # the Kelvin sign, whose lower case is a k
     assert is_aggregate("avgOrNullIf")
     assert not is_aggregate("lower")
     assert len(listed()) == len({name.lower() for name in listed()})
