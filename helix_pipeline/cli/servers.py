@@ -72,11 +72,12 @@ def status(names: Names = None, config: Config = None, home: Home = None, as_jso
 
 def prepare_stores(settings: Settings, names: Sequence[str]) -> None:
     """Make what is expected in the servers `names`: topics, tables, constraints. Repeatable."""
-    from helix_pipeline.stores import bus, graph, sql, warehouse  # drivers that `down` and `status` need not load
+    from helix_pipeline.services.migrating import migrate_warehouse  # drivers that `down` and `status` need not load
+    from helix_pipeline.stores import bus, graph, sql
 
     steps: dict[str, Callable[[Settings], object]] = {
         "kafka": bus.ensure_topics,
-        "clickhouse": warehouse.migrate,
+        "clickhouse": migrate_warehouse,
         "neo4j": graph.ensure_schema,
         "trino": sql.refresh_tables,
     }

@@ -1,4 +1,4 @@
-"""`helix stream` and `helix migrate`: run the streaming queries; bring the stores' schemas up to date."""
+"""`helix stream`: run the streaming queries."""
 
 import json
 import sys
@@ -20,9 +20,8 @@ Config = Annotated[Path | None, typer.Option(help="YAML settings file.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands `stream` and `migrate`."""
+    """Add the command `stream`."""
     app.command("stream")(stream)
-    app.command("migrate")(migrate)
 
 
 def stream(
@@ -38,19 +37,6 @@ def stream(
     if as_json:
         json.dump(read_progress(settings), sys.stdout)
         sys.stdout.write("\n")
-
-
-def migrate(config: Config = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Create topics, warehouse tables and graph constraints that are missing; running it again changes nothing."""
-    from helix_pipeline.stores import bus, graph, warehouse
-
-    settings = load(config)
-    done = {"topics": bus.ensure_topics(settings), "warehouse": warehouse.migrate(settings)}
-    graph.ensure_schema(settings)
-    if as_json:
-        typer.echo(json.dumps(done))
-    else:
-        typer.echo(f"warehouse: {', '.join(done['warehouse']) or 'up to date'}; topics and graph: ready")
 
 
 def run_streams(settings: Settings, names: list[str], until_caught_up: bool) -> None:

@@ -1,14 +1,12 @@
-"""The warehouse: ClickHouse over HTTP, the embedded engine and a real server alike; its numbered migrations.
+"""The warehouse: ClickHouse over HTTP, the embedded engine and a real server alike.
 
 An insert carries a deduplication token: the same block inserted again under its token changes nothing
 (ClickHouse documentation, "insert_deduplication_token").
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
 import clickhouse_connect
@@ -20,8 +18,6 @@ from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_DEBATES, LA
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
 
-MIGRATIONS = "migrations/clickhouse"
-
 SOURCES: dict[str, LakeTable] = {
     "conversation_messages": LAKE_CONVERSATIONS,
     "debate_events": LAKE_DEBATES,
@@ -29,6 +25,8 @@ SOURCES: dict[str, LakeTable] = {
 }
 """Warehouse table -> the lake table that holds the same events."""
 
+ONCE = {"insert_deduplicate": 1, "deduplicate_blocks_in_dependent_materialized_views": 1, "async_insert": 0}
+"""Settings of an insert under a token: views take part in the deduplication, each by the window of its target."""
 
 PROGRESS = ("table_name", "topic_id", "kafka_partition", "query_id", "first_offset", "next_offset")
 
@@ -85,9 +83,11 @@ def client(warehouse: Warehouse) -> Iterator[Client]:
 
 
 def insert(connection: Client, table: str, rows: pa.Table, token: str) -> None:
-    """Insert rows once: the same `token` again is answered and dropped by the server."""
-    settings = {"insert_deduplication_token": token, "insert_deduplicate": 1, "async_insert": 0}
-    connection.insert_arrow(table, rows, settings=settings)
+    """Insert rows once: the same `token` again is answered and dropped by the server, in the table and its views.
+
+    Where the server failed between table and views, the same rows under the same token complete the views.
+    """
+    connection.insert_arrow(table, rows, settings={**ONCE, "insert_deduplication_token": token})
 
 
 def record_progress(
@@ -99,31 +99,6 @@ def record_progress(
         connection.insert_arrow("stream_progress", pa.table(list(map(pa.array, zip(*rows, strict=True))), PROGRESS))
 
 
-def migrations() -> list[tuple[int, str, str]]:
-    """Return (number, name, SQL) of each migration, in order."""
-    folder = resources.files("helix_pipeline.stores").joinpath(MIGRATIONS)
-    names = sorted(entry.name for entry in folder.iterdir() if re.match(r"\d{4}_\w+\.sql$", entry.name))
-    return [(int(name[:4]), name, folder.joinpath(name).read_text(encoding="utf-8")) for name in names]
-
-
-def migrate(settings: Settings) -> list[str]:
-    """Apply the migrations that are missing, in order, and return their names; running it again applies none."""
-    warehouse = open_warehouse(settings)
-    with client_of_server(warehouse) as server:
-        server.command(f"CREATE DATABASE IF NOT EXISTS `{warehouse.database}`")
-    with client(warehouse) as connection:
-        connection.command(
-            "CREATE TABLE IF NOT EXISTS schema_migrations"
-            " (number UInt32, name String, applied_at DateTime DEFAULT now())"
-            " ENGINE = ReplacingMergeTree ORDER BY number"
-        )
-        done = {row[0] for row in connection.query("SELECT number FROM schema_migrations FINAL").result_rows}
-        missing = [migration for migration in migrations() if migration[0] not in done]
-        for number, name, sql in missing:
-            _apply(connection, number, name, sql.replace("{ttl_days}", str(settings.clickhouse.ttl_days)))
-        return [name for _, name, _ in missing]
-
-
 @contextmanager
 def client_of_server(warehouse: Warehouse) -> Iterator[Client]:
     """Open a client outside the project's database, which may not exist yet."""
@@ -132,13 +107,6 @@ def client_of_server(warehouse: Warehouse) -> Iterator[Client]:
         yield connection
     finally:
         connection.close()
-
-
-def _apply(connection: Client, number: int, name: str, sql: str) -> None:
-    for statement in (part.strip() for part in sql.split(";")):
-        if statement:
-            connection.command(statement)
-    connection.insert("schema_migrations", [[number, name]], column_names=["number", "name"])
 
 
 def _first_line(error: Any) -> str:

@@ -16,7 +16,7 @@ from helix_pipeline.contracts.topics import CONVERSATIONS
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.services.verify.log import read_log
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores import bus, lake, warehouse
+from helix_pipeline.stores import bus, lake, warehouse, warehouse_migrations
 from helix_pipeline.stores.lake_reach import Filled
 
 AT = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -52,7 +52,7 @@ class Installation:
         self.lake = lake.open_lake(self.settings)
         self.house = warehouse.open_warehouse(self.settings)
         bus.ensure_topics(self.settings)
-        warehouse.migrate(self.settings)
+        warehouse_migrations.migrate(self.settings)
         lake.create_tables(self.lake, LAKE_TABLES)
         self.topic_id = bus.topic_ids(self.settings)[CONVERSATIONS.name]
         self.batch = 0

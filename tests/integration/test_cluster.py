@@ -19,7 +19,7 @@ from helix_pipeline.domain.entities import types
 from helix_pipeline.domain.sample.corpus import generate
 from helix_pipeline.local.jars import jar_paths
 from helix_pipeline.settings import ENVIRONMENT, Settings
-from helix_pipeline.stores import bus, graph, lake, warehouse
+from helix_pipeline.stores import bus, graph, lake, warehouse, warehouse_migrations
 from helix_pipeline.stores.extractors.extraction import load_extraction
 
 pytestmark = [pytest.mark.spark, pytest.mark.servers]
@@ -33,7 +33,7 @@ def own(settings: Settings, tmp_path: Path) -> Settings:
     """The running servers, with lake, checkpoints and a database of the test's own."""
     house = settings.clickhouse.model_copy(update={"database": f"cluster_{uuid4().hex}"})
     made = settings.model_copy(update={"home": tmp_path / "home", "clickhouse": house})
-    warehouse.migrate(made)
+    warehouse_migrations.migrate(made)
     return made
 
 

@@ -16,7 +16,7 @@ from helix_pipeline.local import servers
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.services.streaming import run
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores import bus, warehouse
+from helix_pipeline.stores import bus, warehouse, warehouse_migrations
 
 pytestmark = [pytest.mark.spark, pytest.mark.servers]
 
@@ -31,7 +31,7 @@ def own(settings: Settings, tmp_path: Path) -> Settings:
     database = f"failures_{uuid4().hex}"
     house = settings.clickhouse.model_copy(update={"database": database, "timeout_s": 5.0})
     made = settings.model_copy(update={"home": tmp_path, "clickhouse": house})
-    warehouse.migrate(made)
+    warehouse_migrations.migrate(made)
     return made
 
 

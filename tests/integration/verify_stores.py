@@ -29,7 +29,7 @@ from helix_pipeline.domain.graph import knowledge, messages
 from helix_pipeline.domain.graph.deltas import add_up
 from helix_pipeline.services.verify import StoreCheck, VerifyReport, verify
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores import bus, graph, graph_writer, lake, warehouse
+from helix_pipeline.stores import bus, graph, graph_writer, lake, warehouse, warehouse_migrations
 from helix_pipeline.stores.extractors.extraction import load_extraction
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -227,7 +227,7 @@ def empty_stores(settings: Settings, folder: Path) -> Pipeline:
         }
     )
     bus.ensure_topics(own)
-    warehouse.migrate(own)
+    warehouse_migrations.migrate(own)
     graph.ensure_schema(own)
     lake.create_tables(lake.open_lake(own), LAKE_TABLES)
     result = Pipeline(own)
