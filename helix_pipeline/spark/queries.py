@@ -14,8 +14,7 @@ from helix_pipeline.spark.batch import BatchWriter, Report, topic_id_of
 from helix_pipeline.spark.graph_sink import conversations_writer, knowledge_writer
 from helix_pipeline.spark.lake_sink import lake_writer
 from helix_pipeline.spark.source import read_topic
-from helix_pipeline.spark.warehouse_sink import warehouse_writer
-from helix_pipeline.stores.warehouse import SOURCES
+from helix_pipeline.spark.warehouse_sink import TOPICS_OF, warehouse_writer
 
 INTERPRETED = ("spark.sql.codegen.factoryMode", "NO_CODEGEN")
 """The Kafka source makes a converter for each partition of each batch: generating its code costs more than it saves."""
@@ -46,11 +45,10 @@ def _warehouse_queries() -> list[Query]:
     return [
         Query(
             f"warehouse.{n}",
-            t.topic,
-            lambda s, r, n=n, t=t: warehouse_writer(s, f"warehouse.{n}", n, r, topic_id_of(s, t.topic)),  # type: ignore[misc]
+            t,
+            lambda s, r, n=n, t=t: warehouse_writer(s, f"warehouse.{n}", n, r, topic_id_of(s, t)),  # type: ignore[misc]
         )
-        for n, t in SOURCES.items()
-        if t.topic is not None
+        for n, t in TOPICS_OF.items()
     ]
 
 

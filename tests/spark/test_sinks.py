@@ -222,8 +222,11 @@ def test_spark_sees_each_lake_table_with_the_schema_of_the_contract(spark, lake,
     assert detail.partitionColumns == list(PARTITION_COLUMNS)
 
 
+GRAPH = GraphSettings(extractor="gazetteer")
+
+
 def deltas(frame: DataFrame) -> list[dict[str, Any]]:
-    found = frame.mapInArrow(partial(_of_conversations, settings=GraphSettings(extractor="gazetteer")), DELTAS)
+    found = frame.mapInArrow(partial(_of_conversations, settings=GRAPH), DELTAS)
     return add_up([found.toArrow().cast(SCHEMA)]).to_pylist()
 
 
@@ -273,6 +276,6 @@ def test_the_warehouse_keeps_messages_alone_and_debates_whole():
         ],
         schema=schema,
     )
-    kept = _selected(rows, "conversation_messages")
+    kept = _selected(rows, "conversation_messages", GRAPH)
     assert kept.to_pydict() == {"event_type": ["message.added"] * 2, "content": ["a", "b"]}
-    assert _selected(rows, "debate_events") is rows
+    assert _selected(rows, "debate_events", GRAPH) is rows

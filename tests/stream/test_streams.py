@@ -111,7 +111,7 @@ class Bench:
         """Make Spark believe that the last batch of each query never ended."""
         for query in QUERIES:
             commits = Path(self.settings.checkpoint_root) / query.name / "commits"
-            last = max((int(p.name) for p in commits.iterdir() if p.name.isdigit()), default=None)
+            last = max((int(p.name) for p in commits.glob("*") if p.name.isdigit()), default=None)
             if last is not None:
                 (commits / str(last)).unlink()
                 (commits / f".{last}.crc").unlink(missing_ok=True)
