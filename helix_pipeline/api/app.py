@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from helix_pipeline import __version__
-from helix_pipeline.api import analytics_query, context, datalake, evidence, health, knowledge, spark_jobs
+from helix_pipeline.api import analytics, analytics_query, context, datalake, evidence, health, knowledge, spark_jobs
 from helix_pipeline.api.guard import Guard
 from helix_pipeline.api.problems import install
 from helix_pipeline.api.ui import routes as ui
+from helix_pipeline.services.analytics.stores import AnalyticsStores
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.services.jobs.desk import Desk
 from helix_pipeline.services.knowledge.stores import KnowledgeStores
@@ -37,7 +38,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.supervisor = app.state.desk.supervised()
     app.state.context = ContextStores(settings)
     app.state.knowledge = KnowledgeStores(settings)
-    for part in (context, knowledge, evidence, analytics_query, spark_jobs, datalake, health, ui):
+    app.state.analytics = AnalyticsStores(settings)
+    for part in (context, knowledge, evidence, analytics, analytics_query, spark_jobs, datalake, health, ui):
         app.include_router(part.router)
     install(app)
     bounds = {f"{context.PREFIX}/messages": settings.kafka.max_message_bytes}
@@ -57,6 +59,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(supervisor.__exit__, None, None, None)
         await run_in_threadpool(app.state.context.close)
         await run_in_threadpool(app.state.knowledge.close)
+        await run_in_threadpool(app.state.analytics.close)
         gc.unfreeze()
 
 

@@ -1,0 +1,56 @@
+"""What analytics are read from: ClickHouse while it answers, else the lake, and the answer says which."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import structlog
+
+from helix_pipeline.domain.analytics.figures import AnalyticsReader
+from helix_pipeline.settings import Settings
+from helix_pipeline.stores.figures_lake import LakeFigures
+from helix_pipeline.stores.figures_warehouse import WarehouseFigures
+from helix_pipeline.stores.lake import open_lake
+from helix_pipeline.stores.warehouse import open_warehouse
+from helix_pipeline.stores.warehouse_standing import StandingWarehouse, WarehouseAwayError
+
+_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[_T]):
+    """An answer and where it comes from; `notes` say why it is not from ClickHouse."""
+
+    value: _T
+    source: Literal["clickhouse", "lake"] = "clickhouse"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def degraded(self) -> bool:
+        """Whether ClickHouse is away."""
+        return self.source != "clickhouse"
+
+
+class AnalyticsStores:
+    """The stores of one installation. Safe for threads; close it at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.warehouse = StandingWarehouse(open_warehouse(settings))
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.warehouse.close()
+
+    def ask(self, question: Callable[[AnalyticsReader], _T]) -> Answered[_T]:
+        """Put a question to ClickHouse, or to the lake where it is away.
+
+        Raises StoreError where neither can answer, and whatever the question raises.
+        """
+        try:
+            with self.warehouse.lend() as client:
+                return Answered(question(WarehouseFigures(client, self.settings.clickhouse.query_timeout_s)))
+        except WarehouseAwayError as error:
+            _log.warning("analytics from the lake", error=str(error))
+            return Answered(question(LakeFigures(open_lake(self.settings))), "lake", (str(error),))
