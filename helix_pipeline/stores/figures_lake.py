@@ -6,7 +6,7 @@ What no event says (what messages name, what was compressed, the requests of the
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
 from threading import Timer
@@ -41,7 +41,7 @@ from helix_pipeline.stores.lake import Lake, open_table
 LIMIT_S = 20.0
 """Seconds after which a question is given up."""
 
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "512MB", "TimeZone": "UTC"}
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "512MB"}
 _VIEWS = {"calls": LAKE_PROVIDER_CALLS, "debates": LAKE_DEBATES, "messages": LAKE_CONVERSATIONS}
 
 
@@ -68,7 +68,7 @@ class LakeFigures:
     def series(self, within: Window, bucket: Bucket, provider: str = "") -> list[Sample]:
         """Return the calls by bucket and provider."""
         found = self._rows(sql.SERIES, within, bucket=bucket, provider=provider or None)
-        return [Sample(at.astimezone(UTC), *rest) for at, *rest in found]
+        return [Sample(_utc(at), *rest) for at, *rest in found]
 
     def conversations(self, within: Window) -> list[ConversationDay]:
         """Return the days on which something was said."""
@@ -90,9 +90,9 @@ class LakeFigures:
         return Debate(
             debate_id=debate_id,
             topic=topic,
-            started_at=begin.astimezone(UTC),
-            ended_at=ended.astimezone(UTC) if ended else None,
-            last_event_at=last.astimezone(UTC),
+            started_at=_utc(begin),
+            ended_at=_utc(ended) if ended else None,
+            last_event_at=_utc(last),
             rounds=rounds,
             winner=winner,
             consensus_reached=consensus,
@@ -133,7 +133,7 @@ class LakeFigures:
 
     def _rows(self, statement: str, within: Window | None, **values: Any) -> list[Any]:
         if within:
-            values |= {"since": within.since, "until": within.until}
+            values |= {"since": within.since.replace(tzinfo=None), "until": within.until.replace(tzinfo=None)}
         used = {name: value for name, value in values.items() if f"${name}" in statement}
         with _database() as database:
             for name, table in _VIEWS.items():
@@ -146,7 +146,9 @@ class LakeFigures:
     ) -> pa.RecordBatchReader:
         opened = open_table(self._lake, table.name).to_pyarrow_dataset()
         wanted = _months(within, table is LAKE_DEBATES) if within else ds.field("debate_id") == values["debate_id"]
-        return opened.scanner(columns=list(columns), filter=wanted, batch_readahead=2, fragment_readahead=2).to_reader()
+        scanner = opened.scanner(columns=list(columns), filter=wanted, batch_readahead=2, fragment_readahead=2)
+        schema = _without_zone(scanner.projected_schema)
+        return pa.RecordBatchReader.from_batches(schema, (one.cast(schema) for one in scanner.to_batches()))
 
 
 def _side(participant: str, position: str | None, provider: str, model: str, *sums: Any) -> Side:
@@ -168,6 +170,16 @@ def _database() -> Iterator[duckdb.DuckDBPyConnection]:
         raise StoreError(f"the lake takes longer than {LIMIT_S:g} s for this: ask for a shorter window") from None
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise StoreError(f"the lake cannot be asked: {str(error).splitlines()[0][:300]}") from None
+
+
+def _without_zone(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with times that are UTC without saying so: DuckDB knows zones by an extension alone."""
+    plain = (one.with_type(pa.timestamp("us")) if pa.types.is_timestamp(one.type) else one for one in schema)
+    return pa.schema(list(plain))
+
+
+def _utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC)
 
 
 def _months(within: Window, and_one_before: bool) -> ds.Expression:

@@ -57,9 +57,9 @@ WHERE NOT success AND {_WITHIN} AND {_OF} GROUP BY kind ORDER BY kind
 """
 
 SERIES = f"""
-SELECT date_trunc($bucket, timestamp) AS at, provider, count(*), count(*) FILTER (NOT success), sum(latency_ms),
+SELECT date_trunc($bucket, timestamp) AS began, provider, count(*), count(*) FILTER (NOT success), sum(latency_ms),
     approx_quantile(latency_ms, 0.95)
-FROM calls WHERE {_WITHIN} AND {_OF} GROUP BY at, provider ORDER BY at, provider
+FROM calls WHERE {_WITHIN} AND {_OF} GROUP BY began, provider ORDER BY began, provider
 """
 
 CONVERSATIONS = f"""

@@ -1,0 +1,166 @@
+"""Analytics say the same from ClickHouse's rollups and from the lake's events."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from analytics_events import MODELS, NOW, Rows, events, put
+
+from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_DEBATES, LAKE_PROVIDER_CALLS, LAKE_TABLES
+from helix_pipeline.domain.analytics.figures import AnalyticsReader, Figures
+from helix_pipeline.domain.analytics.window import Window, days, window
+from helix_pipeline.settings import Settings, load
+from helix_pipeline.stores import lake, warehouse, warehouse_migrations
+from helix_pipeline.stores.figures_lake import LakeFigures
+from helix_pipeline.stores.figures_warehouse import WarehouseFigures
+
+pytestmark = pytest.mark.servers
+
+WINDOWS = ("90m", "24h", "2d", "1w")
+CLOSE = 0.06
+"""How far DuckDB's approximate quantiles may lie from those of the rollups."""
+
+SKETCH = 0.012
+"""How far those of the rollups may lie from the true ones: 1 % by their definition, and ranks of few values."""
+
+
+@pytest.fixture(scope="module")
+def rows() -> Rows:
+    return events()
+
+
+@pytest.fixture(scope="module")
+def readers(settings: Settings, tmp_path_factory: pytest.TempPathFactory, rows: Rows) -> Iterator[list[Any]]:
+    own = filled(settings, tmp_path_factory.mktemp("lake"), rows)
+    with warehouse.client(warehouse.open_warehouse(own)) as client:
+        yield [WarehouseFigures(client, 10), LakeFigures(lake.open_lake(own))]
+        client.command(f"DROP DATABASE {own.clickhouse.database}")
+
+
+def filled(settings: Settings, root: Path, rows: Rows) -> Settings:
+    """Settings with a database and a lake of their own that hold these events."""
+    flags = {"clickhouse.port": settings.clickhouse.port, "clickhouse.database": f"h{uuid4().hex}"}
+    own = load(environ={}, flags=flags | {"lake.root": str(root), "home": str(settings.home)})
+    warehouse_migrations.migrate(own)
+    lake.create_tables(lake.open_lake(own), LAKE_TABLES)
+    put(own, rows)
+    return own
+
+
+def within(rows: Rows, asked: Window) -> list[dict[str, Any]]:
+    return [one for one in rows[LAKE_PROVIDER_CALLS] if asked.since <= one["timestamp"] < asked.until]
+
+
+@pytest.mark.parametrize("text", WINDOWS)
+def test_providers_add_up_to_the_events(readers: list[AnalyticsReader], rows: Rows, text: str):
+    asked = window(text, NOW)
+    for reader in readers:
+        found = {one.name: one.calls for one in reader.providers(asked) if one.calls.requests}
+        for provider, calls in found.items():
+            mine = [one for one in within(rows, asked) if one["provider"] == provider]
+            assert (calls.requests, calls.failures) == (len(mine), sum(not one["success"] for one in mine))
+            assert calls.latency_ms == pytest.approx(sum(one["latency_ms"] for one in mine))
+            assert calls.tokens_prompt == sum(one["tokens_prompt"] for one in mine)
+            assert calls.cost == pytest.approx(sum(one["cost"] for one in mine))
+        assert sum(calls.requests for calls in found.values()) == len(within(rows, asked)) > 0
+
+
+def test_the_quantiles_of_the_rollups_are_those_of_the_calls(readers: list[AnalyticsReader], rows: Rows):
+    asked = window("1w", NOW)
+    for figures in readers[0].providers(asked):
+        mine = [one["latency_ms"] for one in within(rows, asked) if one["provider"] == figures.name]
+        true = np.quantile(mine, [0.5, 0.95, 0.99], method="inverted_cdf")
+        assert figures.calls.latency == pytest.approx(true, rel=SKETCH)
+
+
+@pytest.mark.parametrize("text", WINDOWS)
+def test_both_readers_say_the_same_of_providers_and_models(readers: list[AnalyticsReader], text: str):
+    asked = window(text, NOW)
+    alike(*(reader.providers(asked) for reader in readers))
+    for provider in MODELS:
+        alike(*(reader.models(asked, provider) for reader in readers))
+        assert readers[0].errors(asked, provider) == readers[1].errors(asked, provider)
+    assert readers[0].models(asked, "nobody") == readers[1].models(asked, "nobody") == []
+
+
+def alike(house: list[Figures], of_lake: list[Figures]) -> None:
+    assert [one.name for one in house] == [one.name for one in of_lake]
+    for one, other in zip(house, of_lake, strict=True):
+        assert (one.outcomes, one.calls.requests) == (other.outcomes, other.calls.requests)
+        assert (one.turns.turns, one.turns.timed, one.turns.rated) == (
+            other.turns.turns,
+            other.turns.timed,
+            other.turns.rated,
+        )
+        assert one.turns.confidence == pytest.approx(other.turns.confidence)
+        if one.calls.requests > 1000:
+            assert one.calls.latency == pytest.approx(other.calls.latency, rel=CLOSE)
+
+
+@pytest.mark.parametrize("bucket", ["minute", "hour", "day"])
+@pytest.mark.parametrize("provider", ["", "openai"])
+def test_both_readers_draw_the_same_series(readers: list[AnalyticsReader], rows: Rows, bucket: Any, provider: str):
+    asked = window("24h" if bucket == "minute" else "1w", NOW)
+    first, second = (reader.series(asked, bucket, provider) for reader in readers)
+    points = [[(one.time, one.provider, one.requests, one.failures) for one in found] for found in (first, second)]
+    assert points[0] == points[1]
+    mine = [one for one in within(rows, asked) if provider in ("", one["provider"])]
+    assert sum(one.requests for one in first) == len(mine) > 0
+    assert all(one.time.tzinfo and one.time == floor(one.time, bucket) for one in [*first, *second])
+
+
+def floor(at: datetime, bucket: str) -> datetime:
+    whole = at.replace(second=0, microsecond=0)
+    return whole if bucket == "minute" else whole.replace(minute=0, **({"hour": 0} if bucket == "day" else {}))
+
+
+def test_both_readers_count_the_same_conversations(readers: list[AnalyticsReader], rows: Rows):
+    asked = days(5, NOW)
+    first, second = (reader.conversations(asked) for reader in readers)
+    assert first == second
+    assert sum(one.messages for one in first) == len(rows[LAKE_CONVERSATIONS])
+    assert sum(one.seconds for one in first) > 0
+
+
+def test_both_readers_name_the_same_winners(readers: list[AnalyticsReader], rows: Rows):
+    first, second = (reader.winners(window("1w", NOW), 10) for reader in readers)
+    assert first == second
+    ended = [one for one in rows[LAKE_DEBATES] if one["event_type"] == "debate.completed"]
+    assert (first.ended, first.decided) == (len(ended), sum(one["winner"] is not None for one in ended))
+    assert sum(one.wins for one in first.models) == first.decided
+    assert readers[0].winners(window("1w", NOW), 1).models == first.models[:1]
+
+
+def test_both_readers_tell_the_same_of_a_debate(readers: list[AnalyticsReader], rows: Rows):
+    for number in range(20):
+        first, second = (reader.debate(f"debate-{number}") for reader in readers)
+        assert first is not None
+        assert second is not None
+        assert (first.started_at, first.ended_at, first.last_event_at) == (
+            second.started_at,
+            second.ended_at,
+            second.last_event_at,
+        )
+        assert (first.winner, first.rounds, first.topic) == (second.winner, second.rounds, second.topic)
+        assert (first.consensus_reached, first.verdicts) == (second.consensus_reached, second.verdicts)
+        sides = [
+            [(s.participant, s.provider, s.model, s.turns.turns, s.turns.timed) for s in d.sides]
+            for d in (first, second)
+        ]
+        assert sides[0] == sides[1]
+        assert len(sides[0]) == 2
+    assert [reader.debate("no such debate") for reader in readers] == [None, None]
+
+
+def test_a_window_without_events_is_empty_and_well_formed(readers: list[AnalyticsReader]):
+    long_ago = window("1h", NOW - timedelta(days=300))
+    for reader in readers:
+        assert reader.providers(long_ago) == []
+        assert reader.series(long_ago, "hour") == []
+        assert reader.errors(long_ago, "openai") == {}
+        assert reader.conversations(long_ago) == []
+        assert reader.winners(long_ago, 5).ended == 0
