@@ -14,6 +14,7 @@ from helix_pipeline.api.guard import Guard
 from helix_pipeline.api.problems import install
 from helix_pipeline.api.ui import routes as ui
 from helix_pipeline.services.context.stores import ContextStores
+from helix_pipeline.services.health.report import Health
 from helix_pipeline.services.jobs.desk import Desk
 from helix_pipeline.services.knowledge.stores import KnowledgeStores
 from helix_pipeline.settings import Settings
@@ -37,6 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.supervisor = app.state.desk.supervised()
     app.state.context = ContextStores(settings)
     app.state.knowledge = KnowledgeStores(settings)
+    app.state.health = Health(settings)
     for part in (context, knowledge, evidence, analytics_query, spark_jobs, datalake, health, ui):
         app.include_router(part.router)
     install(app)
