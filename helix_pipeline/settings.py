@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from helix_pipeline.errors import SettingsError
 from helix_pipeline.settings_file import read_settings_file
 from helix_pipeline.settings_sections import (
+    MASTER_SWITCH,
     AirflowSettings,
     AlertSettings,
     ApiSettings,
@@ -143,7 +144,7 @@ ENVIRONMENT: dict[str, str] = {
     "CONTEXT_EMBEDDINGS_BASE_URL": "context.embeddings_base_url",
     "CONTEXT_EMBEDDINGS_MODEL": "context.embeddings_model",
     "CONTEXT_EMBEDDINGS_API_KEY": "context.embeddings_api_key",
-    "BIGDATA_ENABLED": "features.enabled",
+    MASTER_SWITCH: "features.enabled",
     "BIGDATA_ENABLE_INFINITE_CONTEXT": "features.infinite_context",
     "BIGDATA_ENABLE_DISTRIBUTED_MEMORY": "features.distributed_memory",
     "BIGDATA_ENABLE_KNOWLEDGE_GRAPH": "features.knowledge_graph",

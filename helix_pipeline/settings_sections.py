@@ -252,6 +252,10 @@ class ContextSettings(Section):
     embeddings_timeout_s: float = Field(default=30.0, gt=0)
 
 
+MASTER_SWITCH = "BIGDATA_ENABLED"
+"""The environment variable of `features.enabled`."""
+
+
 class FeatureSettings(Section):
     """The components that are on. `enabled` is the master switch: without it none is."""
 
@@ -265,6 +269,10 @@ class FeatureSettings(Section):
     def is_on(self, component: str) -> bool:
         """Return whether a component, given by the name of its switch, is on."""
         return self.enabled and bool(getattr(self, component))
+
+    def switch(self, component: str) -> str:
+        """Return the environment variable that turns a component on which is off."""
+        return f"BIGDATA_ENABLE_{component.upper()}" if self.enabled else MASTER_SWITCH
 
     def any_on(self, components: Collection[str]) -> bool:
         """Return whether what serves these components is on; what serves none in particular is, unless all is off."""

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from helix_pipeline.domain.features import components_of
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.settings import Settings, load
 from helix_pipeline.telemetry import serve_metrics
@@ -41,12 +42,18 @@ def stream(
 
 
 def migrate(config: Config = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Create topics, warehouse tables and graph constraints that are missing; running it again changes nothing."""
+    """Create topics, warehouse tables and graph constraints that are missing; running it again changes nothing.
+
+    The stores of components that are off are left alone.
+    """
     from helix_pipeline.stores import bus, graph, warehouse
 
     settings = load(config)
-    done = {"topics": bus.ensure_topics(settings), "warehouse": warehouse.migrate(settings)}
-    graph.ensure_schema(settings)
+    features = settings.features
+    filled = features.any_on(components_of("warehouse.conversation_messages"))
+    done = {"topics": bus.ensure_topics(settings), "warehouse": warehouse.migrate(settings) if filled else []}
+    if features.is_on("knowledge_graph"):
+        graph.ensure_schema(settings)
     if as_json:
         typer.echo(json.dumps(done))
     else:
@@ -56,9 +63,9 @@ def migrate(config: Config = None, as_json: Annotated[bool, typer.Option("--json
 def run_streams(settings: Settings, names: list[str], until_caught_up: bool) -> None:
     """Run the queries in this process with a table of their progress on stderr."""
     from helix_pipeline.services.streaming import run
-    from helix_pipeline.spark.queries import select
+    from helix_pipeline.spark.queries import runnable
 
-    select(names)
+    runnable(names, settings.features)
     console = Console(stderr=True)
     live = Live(console=console, refresh_per_second=4, transient=not console.is_terminal)
     with spark_session(settings, console) as spark, live:

@@ -19,6 +19,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_DEBATES, LAKE_PROVIDER_CALLS, LakeTable
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
+from helix_pipeline.stores.warehouse_calls import counting_pool
+from helix_pipeline.telemetry import CLICKHOUSE_ROWS, bounded
 
 MIGRATIONS = "migrations/clickhouse"
 
@@ -59,6 +61,7 @@ class Warehouse:
                 connect_timeout=min(5, self.timeout_s),
                 send_receive_timeout=self.timeout_s,
                 autogenerate_session_id=False,
+                pool_mgr=counting_pool("https" if self.secure else "http", self.host, self.port),
             )
         except ClickHouseError as error:
             raise StoreError(f"ClickHouse at {self.host}:{self.port} does not answer: {_first_line(error)}") from None
@@ -88,6 +91,12 @@ def insert(connection: Client, table: str, rows: pa.Table, token: str) -> None:
     """Insert rows once: the same `token` again is answered and dropped by the server."""
     settings = {"insert_deduplication_token": token, "insert_deduplicate": 1, "async_insert": 0}
     connection.insert_arrow(table, rows, settings=settings)
+    count_rows(table, rows.num_rows)
+
+
+def count_rows(table: str, rows: int) -> None:
+    """Count rows that were sent to a table, also by another process."""
+    CLICKHOUSE_ROWS.labels(bounded(table, SOURCES)).inc(rows)
 
 
 def record_progress(

@@ -60,5 +60,4 @@ class Health:
         }
 
     def _off(self, component: str) -> ComponentState:
-        switch = f"BIGDATA_ENABLE_{component.upper()}" if self._settings.features.enabled else "BIGDATA_ENABLED"
-        return ComponentState("disabled", detail=f"{switch} is false")
+        return ComponentState("disabled", detail=f"{self._settings.features.switch(component)} is false")
