@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from helix_pipeline.telemetry import HTTP_REQUESTS, HTTP_SECONDS, OTHER, bounded
+from helix_pipeline.tracing import request
 
 REQUEST_ID = "X-Request-ID"
 """The header, and the key of the ASGI scope under which handlers of faults find the id."""
@@ -44,11 +45,13 @@ class Observed:
                 MutableHeaders(scope=message)[REQUEST_ID] = id_
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=id_):
+        method = bounded(scope["method"], METHODS)
+        with structlog.contextvars.bound_contextvars(request_id=id_), request(method, Headers(scope=scope)) as ended:
             try:
                 await self._app(scope, receive, watched)
             finally:
                 route = getattr(scope.get("route"), "path", OTHER)
+                ended(route, status)
                 _tell(scope, route, status, time.monotonic() - begin)
 
 

@@ -43,6 +43,7 @@ from helix_pipeline.stores.kafka_client import (
     topic_metadata,
 )  # fmt: skip
 from helix_pipeline.stores.kafka_counts import count_consumed, count_produced
+from helix_pipeline.tracing import span
 
 _ELECTING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -253,7 +254,8 @@ class EventProducer:
 
         Raises StoreError with the number of records that are not, and the first reason.
         """
-        waiting = self._producer.flush(timeout)
+        with span("kafka publish", "producer", messaging_system="kafka", messages=self._sent.total()):
+            waiting = self._producer.flush(timeout)
         if not waiting:
             self._count_sent()
         if waiting or self._failures:

@@ -11,6 +11,7 @@ from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, Tr
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
 from helix_pipeline.telemetry import NEO4J_QUERIES, NEO4J_SECONDS, result
+from helix_pipeline.tracing import span
 
 CONNECTIONS = 16
 CONNECT_S = 1.0
@@ -43,7 +44,10 @@ def asker(driver: Driver, database: str, timeout_s: float) -> Ask:
     def ask(statement: LiteralString, /, **parameters: Any) -> list[Record]:
         begin, answered = time.monotonic(), False
         try:
-            with driver.session(database=database, default_access_mode=READ_ACCESS) as session:
+            with (
+                span("neo4j read", db_system_name="neo4j"),
+                driver.session(database=database, default_access_mode=READ_ACCESS) as session,
+            ):
                 found = list(session.run(Query(statement, timeout=timeout_s), parameters))
                 answered = True
                 return found

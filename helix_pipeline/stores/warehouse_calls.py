@@ -13,6 +13,7 @@ from clickhouse_connect.driver.httputil import check_env_proxy, get_pool_manager
 from urllib3 import BaseHTTPResponse, PoolManager
 
 from helix_pipeline.telemetry import CLICKHOUSE_QUERIES, CLICKHOUSE_SECONDS, OTHER, result
+from helix_pipeline.tracing import span
 
 _KINDS: Mapping[str, str] = {
     **dict.fromkeys(("select", "with", "show", "describe", "desc", "exists", "explain"), "select"),
@@ -31,7 +32,8 @@ class CountingPool(PoolManager):
         """Send a request and count it. Raises what urllib3 raises."""
         kind, begin, answered = kind_of(url, options.get("body")), time.monotonic(), False
         try:
-            response = super().request(method, url, *args, **options)
+            with span(f"clickhouse {kind}", db_system_name="clickhouse"):
+                response = super().request(method, url, *args, **options)
             answered = response.status < 400 and _FAILED not in response.headers
         finally:
             count_query(kind, time.monotonic() - begin, answered)
