@@ -16,15 +16,18 @@ from pydantic import ValidationError
 from helix_pipeline.errors import SettingsError
 from helix_pipeline.settings_file import read_settings_file
 from helix_pipeline.settings_sections import (
+    MASTER_SWITCH,
     AirflowSettings,
     AlertSettings,
     ApiSettings,
     ClickHouseSettings,
     ContextSettings,
+    FeatureSettings,
     GraphSettings,
     JobSettings,
     KafkaSettings,
     LakeSettings,
+    MetricsSettings,
     Neo4jSettings,
     PostgresSettings,
     S3Settings,
@@ -54,6 +57,8 @@ class Settings(Section):
     jobs: JobSettings = JobSettings()
     alerts: AlertSettings = AlertSettings()
     context: ContextSettings = ContextSettings()
+    features: FeatureSettings = FeatureSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @property
     def lake_root(self) -> str:
@@ -139,6 +144,13 @@ ENVIRONMENT: dict[str, str] = {
     "CONTEXT_EMBEDDINGS_BASE_URL": "context.embeddings_base_url",
     "CONTEXT_EMBEDDINGS_MODEL": "context.embeddings_model",
     "CONTEXT_EMBEDDINGS_API_KEY": "context.embeddings_api_key",
+    MASTER_SWITCH: "features.enabled",
+    "BIGDATA_ENABLE_INFINITE_CONTEXT": "features.infinite_context",
+    "BIGDATA_ENABLE_DISTRIBUTED_MEMORY": "features.distributed_memory",
+    "BIGDATA_ENABLE_KNOWLEDGE_GRAPH": "features.knowledge_graph",
+    "BIGDATA_ENABLE_ANALYTICS": "features.analytics",
+    "BIGDATA_ENABLE_CROSS_LEARNING": "features.cross_learning",
+    "HELIX_PUSHGATEWAY_URL": "metrics.pushgateway_url",
 }
 """Environment variable -> dotted key. Of two names for one key, the first that is set wins."""
 

@@ -1,5 +1,6 @@
 """The groups of settings: every key with its type, its limits and its default."""
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -249,3 +250,37 @@ class ContextSettings(Section):
     embeddings_model: str | None = None
     embeddings_api_key: SecretStr | None = None
     embeddings_timeout_s: float = Field(default=30.0, gt=0)
+
+
+MASTER_SWITCH = "BIGDATA_ENABLED"
+"""The environment variable of `features.enabled`."""
+
+
+class FeatureSettings(Section):
+    """The components that are on. `enabled` is the master switch: without it none is."""
+
+    enabled: bool = True
+    infinite_context: bool = True
+    distributed_memory: bool = True
+    knowledge_graph: bool = True
+    analytics: bool = True
+    cross_learning: bool = True
+
+    def is_on(self, component: str) -> bool:
+        """Return whether a component, given by the name of its switch, is on."""
+        return self.enabled and bool(getattr(self, component))
+
+    def switch(self, component: str) -> str:
+        """Return the environment variable that turns a component on which is off."""
+        return f"BIGDATA_ENABLE_{component.upper()}" if self.enabled else MASTER_SWITCH
+
+    def any_on(self, components: Collection[str]) -> bool:
+        """Return whether what serves these components is on; what serves none in particular is, unless all is off."""
+        return any(map(self.is_on, components)) if components else self.enabled
+
+
+class MetricsSettings(Section):
+    """Where jobs push their last figures: a Prometheus Pushgateway; none where `pushgateway_url` is not set."""
+
+    pushgateway_url: str | None = None
+    push_timeout_s: float = Field(default=5.0, gt=0)

@@ -1,12 +1,23 @@
-"""Logs and metrics: structlog to stderr, and the Prometheus metrics of the streams."""
+"""Logs and metrics: structlog to stderr, and the one list of Prometheus metrics; docs/METRICS.md explains them.
+
+Every label has few values: what comes from outside passes `bounded` first.
+"""
 
 import logging
 import sys
+from collections.abc import Collection
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from helix_pipeline.errors import UsageError
+
+OTHER = "other"
+"""The value of a label for what is not on its list."""
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+KIND_RESULT = ("kind", "result")
+ROUTE = ("route", "method")
 
 STREAM_ROWS = Counter("helixagent_stream_rows_total", "Records read from Kafka by a query", ["query"])
 STREAM_WRITTEN = Counter("helixagent_stream_written_total", "Rows, or graph deltas, that a query wrote", ["query"])
@@ -25,6 +36,43 @@ STREAM_BATCH_SECONDS = Histogram(
     ["query"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
+STREAM_FRESHNESS = Gauge(
+    "helixagent_stream_freshness_seconds",
+    "Seconds from when the brokers took the newest record of the last finished batch to when it could be read",
+    ["query"],
+)
+STREAM_NEWEST = Gauge(
+    "helixagent_stream_newest_record_timestamp_seconds",
+    "When the brokers took the newest record that a query has made readable, in seconds since 1970",
+    ["query"],
+)
+KAFKA_PRODUCED = Counter("helixagent_kafka_messages_produced", "Records that the brokers acknowledged", ["topic"])
+KAFKA_CONSUMED = Counter("helixagent_kafka_messages_consumed", "Records read, again by each reader", ["topic"])
+CLICKHOUSE_QUERIES = Counter(
+    "helixagent_clickhouse_queries", "Requests to ClickHouse: select, insert, ddl, other; ok or failed", KIND_RESULT
+)
+CLICKHOUSE_SECONDS = Histogram(
+    "helixagent_clickhouse_query_duration_seconds",
+    "Time until ClickHouse began to answer",
+    ["kind"],
+    buckets=SECONDS,
+)
+CLICKHOUSE_ROWS = Counter(
+    "helixagent_clickhouse_rows_inserted", "Rows sent to a table, those that it drops as known included", ["table"]
+)
+NEO4J_QUERIES = Counter("helixagent_neo4j_queries", "Queries to Neo4j: read, write; ok or failed", KIND_RESULT)
+NEO4J_SECONDS = Histogram(
+    "helixagent_neo4j_query_duration_seconds", "Time of a question to Neo4j with its rows", ["kind"], buckets=SECONDS
+)
+NEO4J_NODES = Counter("helixagent_neo4j_nodes_created", "Nodes that the streams created")
+NEO4J_RELATIONSHIPS = Counter("helixagent_neo4j_relationships_created", "Relationships that the streams created")
+COMPONENT_HEALTHY = Gauge(
+    "helixagent_bigdata_component_healthy", "1 where a component is healthy, 0 otherwise", ["component"]
+)
+HTTP_REQUESTS = Counter("helixagent_http_requests", "Requests answered, by route template", [*ROUTE, "status"])
+HTTP_SECONDS = Histogram(
+    "helixagent_http_request_duration_seconds", "Time until an answer was sent as a whole", ROUTE, buckets=SECONDS
+)
 CONTEXT_EMBEDDINGS = Counter(
     "helixagent_context_embeddings_total",
     "Texts sent to the embeddings endpoint; failed: the static embedding stood in",
@@ -36,6 +84,16 @@ CONTEXT_CACHE = Counter(
 CONTEXT_SUMMARIES = Counter(
     "helixagent_context_summaries_total", "Summaries asked of a model: taken, or why not", ["result"]
 )
+
+
+def bounded(value: str, known: Collection[str]) -> str:
+    """Return the value of a label: `OTHER` where it is not known, so that no input makes series without end."""
+    return value if value in known else OTHER
+
+
+def result(succeeded: bool) -> str:
+    """Return the value of the label `result`."""
+    return "ok" if succeeded else "failed"
 
 
 def configure_logs(level: str = "INFO") -> None:

@@ -1,23 +1,43 @@
 """The application: routes, errors, what stands in front of them, and the supervisor that runs beside them."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from helix_pipeline import __version__
-from helix_pipeline.api import analytics, analytics_query, context, datalake, evidence, health, knowledge, spark_jobs
+from helix_pipeline.api import (
+    analytics,
+    analytics_query,
+    context,
+    datalake,
+    evidence,
+    health,
+    knowledge,
+    metrics,
+    spark_jobs,
+)
+from helix_pipeline.api.features import requires
 from helix_pipeline.api.guard import Guard
+from helix_pipeline.api.observed import Observed
 from helix_pipeline.api.problems import install
 from helix_pipeline.api.ui import routes as ui
 from helix_pipeline.services.analytics.stores import AnalyticsStores
 from helix_pipeline.services.context.stores import ContextStores
+from helix_pipeline.services.health.report import Health
 from helix_pipeline.services.jobs.desk import Desk
 from helix_pipeline.services.knowledge.stores import KnowledgeStores
 from helix_pipeline.settings import Settings
+
+PARTS: Mapping[str, Sequence[APIRouter]] = {
+    "infinite_context": (context.router,),
+    "knowledge_graph": (knowledge.router, evidence.router, ui.router),
+    "analytics": (analytics.router, analytics_query.router),
+}
+"""The routes of each component; those of jobs, archive, health and metrics belong to none."""
 
 THREADS = 16
 """Requests that are worked on at a time, each with a connection to PostgreSQL; the others wait."""
@@ -39,11 +59,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.context = ContextStores(settings)
     app.state.knowledge = KnowledgeStores(settings)
     app.state.analytics = AnalyticsStores(settings)
-    for part in (context, knowledge, evidence, analytics, analytics_query, spark_jobs, datalake, health, ui):
-        app.include_router(part.router)
+    app.state.health = Health(settings)
+    for component, parts in PARTS.items():
+        for part in parts:
+            app.include_router(part, dependencies=[Depends(requires(component))])
+    for plain in (spark_jobs, datalake, health, metrics):
+        app.include_router(plain.router)
     install(app)
     bounds = {f"{context.PREFIX}/messages": settings.kafka.max_message_bytes}
     app.add_middleware(Guard, host=settings.api.host, bounds=bounds)
+    app.add_middleware(Observed)
     return app
 
 

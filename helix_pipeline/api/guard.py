@@ -1,16 +1,14 @@
-"""What stands in front of every request: its host and origin, the size of its body, its log line.
+"""What stands in front of every request: its host and origin, and the size of its body.
 
 The API has no users: it listens on loopback. A page of some web site in a browser of this machine must not reach it,
 neither with a request across origins nor through a name that resolves to loopback.
 """
 
-import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +19,6 @@ MAX_BODY = 64 << 10
 """Bytes of a body where a path has no bound of its own: the largest such request is a job with its parameters."""
 
 _FORM = "application/x-www-form-urlencoded"
-_log = structlog.get_logger(__name__)
 
 
 class Guard:
@@ -40,21 +37,13 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begin, status = time.monotonic(), 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
         headers, bound = Headers(scope=scope), self._bounds.get(scope["path"], MAX_BODY)
         refusal = self._refusal(headers, bound)
         if refusal:
-            await problem(*refusal)(scope, receive, watched)
-        else:
-            await self._app({**scope, "headers": list(_as_json(scope["headers"]))}, _bounded(receive, bound), watched)
-        seconds = round(time.monotonic() - begin, 4)
-        _log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=seconds)
+            await problem(*refusal)(scope, receive, send)
+            return
+        scope["headers"] = list(_as_json(scope["headers"]))  # in place: who stands before this sees the route chosen
+        await self._app(scope, _bounded(receive, bound), send)
 
     def _refusal(self, headers: Headers, bound: int) -> tuple[HTTPStatus, str, str, str] | None:
         host = urlsplit(f"//{headers.get('host', '')}").hostname or ""

@@ -1,22 +1,20 @@
-"""/livez and /readyz: whether the API lives, and whether what it needs answers, asked for real."""
+"""/livez, /readyz, /health and /v1/bigdata/health: what `services.health` found, as answers over HTTP."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as SlowError
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pyarrow import fs
 
+from helix_pipeline.api.health_models import LongHealth, ShortHealth, long_health, short_health
 from helix_pipeline.api.models import Health
-from helix_pipeline.errors import HelixError, StoreError
-from helix_pipeline.settings import Settings
-from helix_pipeline.stores.lake import open_lake
-from helix_pipeline.stores.postgres import connect
+from helix_pipeline.domain.health import Status, StoreState
+from helix_pipeline.services.health.report import Health as Asked
 
-LIMIT_S = 1.0
 router = APIRouter(tags=["Health"])
-_pool = ThreadPoolExecutor(4, "readiness")
+_AWAY: dict[int | str, dict[str, Any]] = {
+    int(HTTPStatus.SERVICE_UNAVAILABLE): {"description": "Nothing stands in for something that is away"}
+}
 
 
 @router.get("/livez")
@@ -31,41 +29,45 @@ def readyz(request: Request, response: Response) -> Health:
 
     Without Neo4j the API is still ready: `graph` says `degraded` and why, and questions go to the last snapshot.
     """
-    settings: Settings = request.app.state.settings
-    checks = {"postgres": lambda: _ask_postgres(settings), "lake": lambda: _ask_lake(settings)}
-    found = _checked({**checks, "graph": lambda: request.app.state.knowledge.ping(LIMIT_S)})
+    stores = _asked(request).stores()
+    found = {name: _said(stores, name) for name in ("postgres", "lake")}
+    found["graph"] = _said(stores, "neo4j", "degraded: ")
     found["supervisor"] = "ok" if request.app.state.supervisor.alive else "ended: restart the API"
     ready = all(state == "ok" for name, state in found.items() if name != "graph")
-    if found["graph"] != "ok":
-        found["graph"] = f"degraded: {found['graph']}"
     response.status_code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
     return Health(status="ready" if ready else "not ready", checks=found)
 
 
-def _checked(checks: Mapping[str, Callable[[], None]]) -> dict[str, str]:
-    asked = {name: _pool.submit(check) for name, check in checks.items()}
-    found = {}
-    for name, answer in asked.items():
-        try:
-            answer.result(LIMIT_S)
-            found[name] = "ok"
-        except SlowError:
-            found[name] = f"no answer within {LIMIT_S:g} s"
-        except HelixError as error:
-            found[name] = str(error)
+@router.get("/health", responses=_AWAY)
+def health(request: Request, response: Response) -> ShortHealth:
+    """Say in a word each how components and services are; every one is asked, a second at most.
+
+    200 also where something is degraded, 503 where a component that is on cannot work at all.
+    """
+    report = _asked(request).report()
+    response.status_code = _code(report.status)
+    return short_health(report, "minio" if request.app.state.settings.lake_on_s3 else "lake")
+
+
+@router.get("/v1/bigdata/health", response_model_exclude_none=True, responses=_AWAY)
+def bigdata_health(request: Request, response: Response) -> LongHealth:
+    """Say how components, stores and streams are: what is lost and why, latencies, versions, lag. Codes as /health."""
+    report = _asked(request).report()
+    response.status_code = _code(report.status)
+    return long_health(report)
+
+
+def _asked(request: Request) -> Asked:
+    found: Asked = request.app.state.health
     return found
 
 
-def _ask_postgres(settings: Settings) -> None:
-    with connect(settings, "readiness") as connection:
-        connection.execute("SELECT 1")
+def _said(stores: Mapping[str, StoreState], name: str, otherwise: str = "") -> str:
+    state = stores.get(name)
+    if state is None:
+        return "disabled"
+    return "ok" if state.answers else f"{otherwise}{state.detail}"
 
 
-def _ask_lake(settings: Settings) -> None:
-    filesystem, path = open_lake(settings).filesystem("conversations")
-    try:
-        info = filesystem.get_file_info(path)
-    except OSError as error:
-        raise StoreError(f"the lake {settings.lake_root} does not answer: {error}") from None
-    if info.type != fs.FileType.Directory:
-        raise StoreError(f"no table conversations in the lake {settings.lake_root}: run `helix stream` once")
+def _code(status: Status) -> HTTPStatus:
+    return HTTPStatus.SERVICE_UNAVAILABLE if status == "unhealthy" else HTTPStatus.OK

@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from helix_pipeline.api.features import ComponentOffError
+from helix_pipeline.api.observed import REQUEST_ID
 from helix_pipeline.domain.analytics.refusal import RefusedQueryError
 from helix_pipeline.errors import HelixError, NotFoundError, StoreError, UsageError
 from helix_pipeline.services.jobs.desk import FinishedError, KeyReusedError, UnknownJobError
@@ -59,6 +61,7 @@ def problems(*codes: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Answer every error of the application with a problem."""
+    app.add_exception_handler(ComponentOffError, _component_off)
     app.add_exception_handler(HelixError, _helix_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -69,6 +72,12 @@ def problem(status: HTTPStatus, kind: str, detail: str, hint: str) -> JSONRespon
     """Return an answer with a problem; `kind` names it in its `type`."""
     found = Problem(type=f"urn:helix:problem:{kind}", title=status.phrase, status=status, detail=detail, hint=hint)
     return JSONResponse(found.model_dump(), status_code=status, media_type=MEDIA_TYPE)
+
+
+async def _component_off(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ComponentOffError)
+    hint = f"set {error.switch}=true and start the API again; GET /health shows what is on"
+    return problem(HTTPStatus.NOT_FOUND, "component-off", str(error), hint)
 
 
 async def _helix_error(request: Request, error: Exception) -> JSONResponse:
@@ -95,6 +104,9 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _log.error("request failed", path=request.url.path, error=type(error).__name__)
+    id_ = request.scope[REQUEST_ID]  # what stands before the routes has forgotten it by now
+    _log.error("request failed", path=request.url.path, error=type(error).__name__, request_id=id_)
     hint = "this is a fault of the API: its log has the traceback"
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "failed", f"{type(error).__name__} in the API", hint)
+    answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "failed", f"{type(error).__name__} in the API", hint)
+    answer.headers[REQUEST_ID] = id_
+    return answer

@@ -9,6 +9,7 @@ import uvicorn
 from helix_pipeline.api.app import create_app
 from helix_pipeline.errors import ServerError
 from helix_pipeline.settings import Settings
+from helix_pipeline.tracing import start
 
 GRACE_S = 20
 CONNECTIONS = 200
@@ -19,6 +20,7 @@ _log = structlog.get_logger(__name__)
 
 def run(settings: Settings) -> None:
     """Serve until INT or TERM, then finish the requests that are under way. Raises ServerError for a taken port."""
+    start("helix-api")
     listener = _listen(settings.api.host, settings.api.port)
     config = uvicorn.Config(
         create_app(settings),

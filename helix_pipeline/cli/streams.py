@@ -42,9 +42,9 @@ def stream(
 def run_streams(settings: Settings, names: list[str], until_caught_up: bool) -> None:
     """Run the queries in this process with a table of their progress on stderr."""
     from helix_pipeline.services.streaming import run
-    from helix_pipeline.spark.queries import select
+    from helix_pipeline.spark.queries import runnable
 
-    select(names)
+    runnable(names, settings.features)
     console = Console(stderr=True)
     live = Live(console=console, refresh_per_second=4, transient=not console.is_terminal)
     with spark_session(settings, console) as spark, live:

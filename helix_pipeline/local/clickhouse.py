@@ -4,6 +4,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 
 from helix_pipeline.errors import ServerError
 from helix_pipeline.local.server import LocalServer, NotReadyError, Progress
@@ -45,7 +46,7 @@ class ClickHouseServer(LocalServer):
             said = error.read(300).decode(errors="replace").strip()
             who = f"clickhouse at {self.address} refuses user {warehouse.username}"
             raise ServerError(f"{who}: {said}") from None
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise NotReadyError(str(error)) from None
 
     def prepare(self, progress: Progress) -> None:

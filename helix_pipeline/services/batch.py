@@ -15,11 +15,13 @@ from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
+import structlog
 from pyspark.sql import DataFrame, SparkSession
 
 from helix_pipeline.catalog import Job, find
 from helix_pipeline.contracts.job_tables import JOB_RUNS, JOB_TABLES
 from helix_pipeline.errors import HelixError, QualityError
+from helix_pipeline.services.job_metrics import push
 from helix_pipeline.services.job_report import Report, reporting
 from helix_pipeline.services.quality import failed_check
 from helix_pipeline.settings import load
@@ -36,6 +38,7 @@ def submitted(job_type: str) -> int:
     job = find(job_type)
     options = vars(_parser(job).parse_args())
     configure_logs()
+    structlog.contextvars.bind_contextvars(job=job.type, job_id=options["run_id"])
     try:
         record = _reported(job, options, options.pop("run_id"))
     except HelixError as error:
@@ -83,11 +86,13 @@ def _reported(job: Job, options: dict[str, Any], run_id: str | None) -> dict[str
     """Run a job from its options, telling how far it is where the run is an accepted job."""
     with reporting(run_id) as report:
         place = options.pop("input"), options.pop("output"), options.pop("date")
-        spark = submitted_session(job.name, load())
+        settings = load()
+        spark = submitted_session(job.name, settings)
         require_s3a(spark, place[0], place[1])
         with _watched(spark, job, report) as step:
             record = execute(job, JobRun(spark, *place, options), run_id, step)
         report.recorded(record)
+        push(settings.metrics, job.type, record)
     return record
 
 

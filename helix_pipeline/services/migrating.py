@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from helix_pipeline.domain.features import components_of
 from helix_pipeline.errors import StoreError
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.settings import Settings
@@ -17,10 +18,14 @@ def planned(settings: Settings) -> list[Migration]:
 def migrate(settings: Settings) -> dict[str, Any]:
     """Make what is missing in Kafka, ClickHouse and Neo4j; `topics` and `warehouse` say what was done.
 
+    The stores of components that are off are left alone.
     Raises StoreError where a store does not answer, or a stream writes to a table whose view is to be filled.
     """
-    done = {"topics": bus.ensure_topics(settings), "warehouse": migrate_warehouse(settings)}
-    graph.ensure_schema(settings)
+    features = settings.features
+    filled = features.any_on(components_of("warehouse.conversation_messages"))
+    done = {"topics": bus.ensure_topics(settings), "warehouse": migrate_warehouse(settings) if filled else []}
+    if features.is_on("knowledge_graph"):
+        graph.ensure_schema(settings)
     return done
 
 

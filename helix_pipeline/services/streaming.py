@@ -21,7 +21,7 @@ from helix_pipeline.errors import StreamError
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.settings import Settings
 from helix_pipeline.spark.listener import ProgressListener
-from helix_pipeline.spark.queries import Query, select, start
+from helix_pipeline.spark.queries import Query, runnable, start
 from helix_pipeline.stores.lake import create_tables, open_lake
 
 log = structlog.get_logger()
@@ -50,12 +50,12 @@ def run(
     until_caught_up: bool = False,
     on_tick: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> None:
-    """Run the queries of these names (all where none) until they have caught up, or until TERM or INT.
+    """Run the queries of these names (all where none) that are on until they have caught up, or until TERM or INT.
 
     A query that fails is started again from its checkpoint with growing pauses. Raises StreamError when one fails
     `streams.restart_limit` times in a row without a batch going through, or runs in another process already.
     """
-    queries = select(names)
+    queries = runnable(names, settings.features)
     with claimed(settings, queries):
         _run(spark, settings, queries, until_caught_up, on_tick)
 

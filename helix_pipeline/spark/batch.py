@@ -1,7 +1,7 @@
 """What the sinks share: the identity of a running query, and the report of a batch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from pyspark.sql import DataFrame, SparkSession
@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from helix_pipeline.contracts.topics import Topic
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.bus import topic_ids
+from helix_pipeline.stores.graph_counts import GraphWork
 
 BatchWriter = Callable[[DataFrame, int], None]
 """Writes one micro-batch: called by Spark with the raw records and the batch id."""
@@ -16,13 +17,20 @@ BatchWriter = Callable[[DataFrame, int], None]
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What a sink did with a batch: rows written, records rejected, whether it was a replay, transactions repeated."""
+    """What a sink did with a batch: rows written, records rejected, whether it was a replay, transactions repeated.
+
+    What executors did in the stores comes along, as their own metrics end with them: the seconds of each insert into
+    ClickHouse, the work in the graph, the dead letters.
+    """
 
     query: str
     written: int
     rejected: int = 0
     replayed: bool = False
     retries: int = 0
+    inserts: tuple[float, ...] = ()
+    graph: GraphWork = field(default_factory=GraphWork)
+    dead_letters: int = 0
 
 
 Report = Callable[[BatchReport], None]

@@ -1,6 +1,7 @@
 """The graph's sink: executors find entities and add up deltas, writers apply them bucket by bucket."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from functools import cache, partial
 
 import pyarrow as pa
@@ -16,10 +17,11 @@ from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, paralle
 from helix_pipeline.spark.source import read_batches
 from helix_pipeline.stores.extractors.extraction import load_extraction
 from helix_pipeline.stores.graph import Graph, open_graph
+from helix_pipeline.stores.graph_counts import GraphWork, total
 from helix_pipeline.stores.graph_writer import apply
 
 DELTAS = "kind byte, bucket int, a string, b string, detail string, n long, messages long, first long, last long"
-COUNTS = "deltas long, retries long"
+COUNTS = "deltas long, retries long, queries long, nodes long, relationships long"
 FLUSH_DELTAS = 200_000
 
 Counting = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -45,7 +47,9 @@ def _writer(settings: Settings, query: str, report: Report, count: Counting) -> 
         found = records.coalesce(parallelism(spark)).mapInArrow(count, DELTAS)
         gathered = found.repartition(writers, "bucket") if writers > 1 else found.repartition(1)
         applied = gathered.mapInArrow(work, COUNTS).collect()
-        report(BatchReport(query, sum(a.deltas for a in applied), retries=sum(a.retries for a in applied)))
+        done = total(GraphWork(a.queries, a.nodes, a.relationships) for a in applied)
+        retries = sum(a.retries for a in applied)
+        report(BatchReport(query, sum(a.deltas for a in applied), retries=retries, graph=done))
 
     return write
 
@@ -75,7 +79,8 @@ def _apply(batches: Iterable[pa.RecordBatch], graph: Graph, query: str, batch: i
     """Apply the deltas of a writer; yields one row of `COUNTS`."""
     whole = add_up(pa.Table.from_batches([part]) for part in batches)
     applied = apply(_driver(graph), graph, query, batch, whole)
-    yield pa.RecordBatch.from_pydict({"deltas": [applied.deltas], "retries": [applied.retries]})
+    counts = {"deltas": applied.deltas, "retries": applied.retries, **asdict(applied.work)}
+    yield pa.RecordBatch.from_pylist([counts])
 
 
 @cache

@@ -43,7 +43,8 @@ def lake_writer(
         _commit(lake, LAKE_QUARANTINE.name, files, (app_id, batch_id, None))
         fresh = _commit(lake, table.name, files, (app_id, batch_id, filled))
         rows = {name: sum(f.rows for f in files if f.table == name) for name in (table.name, LAKE_QUARANTINE.name)}
-        report(BatchReport(query, rows[table.name], rows[LAKE_QUARANTINE.name], replayed=bool(files) and not fresh))
+        good, bad = rows[table.name], rows[LAKE_QUARANTINE.name]
+        report(BatchReport(query, good, bad, replayed=bool(files) and not fresh, dead_letters=bad))
 
     return write
 

@@ -21,6 +21,7 @@ from pyspark.sql.streaming.listener import (
 
 from helix_pipeline import telemetry
 from helix_pipeline.spark.batch import BatchReport
+from helix_pipeline.spark.stream_metrics import count_progress, count_report, offsets_of
 
 
 class _Bridge(JStreamingQueryListener):  # type: ignore[misc]
@@ -60,10 +61,7 @@ class ProgressListener(StreamingQueryListener):  # type: ignore[misc]
         name, rows = progress["name"], progress["numInputRows"]
         seconds = progress["batchDuration"] / 1000
         rate = rows / seconds if seconds else 0.0
-        telemetry.STREAM_ROWS.labels(name).inc(rows)
-        telemetry.STREAM_RATE.labels(name).set(rate)
-        telemetry.STREAM_BATCH_SECONDS.labels(name).observe(seconds)
-        telemetry.STREAM_LAG.labels(name).set(lag(progress))
+        count_progress(progress, seconds, rate, lag(progress))
         self._write(name, rows_per_second=rate, lag=lag(progress), batch_seconds=seconds, batch=progress["batchId"])
 
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
@@ -86,10 +84,7 @@ class ProgressListener(StreamingQueryListener):  # type: ignore[misc]
 
     def batch_written(self, report: BatchReport) -> None:
         """Count what a sink did with a batch."""
-        telemetry.STREAM_WRITTEN.labels(report.query).inc(report.written)
-        telemetry.STREAM_REJECTED.labels(report.query).inc(report.rejected)
-        telemetry.STREAM_REPLAYS.labels(report.query).inc(int(report.replayed))
-        telemetry.STREAM_RETRIES.labels(report.query).inc(report.retries)
+        count_report(report)
         state = self._states.get(report.query, {})
         self._write(
             report.query,
@@ -135,10 +130,7 @@ def lag(progress: dict[str, Any]) -> int:
 
 
 def _offsets(value: Any) -> dict[tuple[str, str], int]:
-    document = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(document, dict):
-        return {}
-    return {(topic, p): int(offset) for topic, parts in document.items() for p, offset in parts.items()}
+    return {(topic, p): int(offset) for topic, parts in offsets_of(value).items() for p, offset in parts.items()}
 
 
 def _first_line(text: str) -> str:

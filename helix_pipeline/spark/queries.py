@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import SparkSession
+import structlog
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from helix_pipeline.contracts.tables import EVENT_TABLES
 from helix_pipeline.contracts.topics import CONVERSATIONS, KNOWLEDGE, Topic
+from helix_pipeline.domain.features import components_of
 from helix_pipeline.errors import UsageError
 from helix_pipeline.settings import Settings
-from helix_pipeline.spark.batch import BatchWriter, Report, topic_id_of
+from helix_pipeline.settings_sections import MASTER_SWITCH, FeatureSettings
+from helix_pipeline.spark.batch import BatchWriter, Report, query_id, topic_id_of
 from helix_pipeline.spark.graph_sink import conversations_writer, knowledge_writer
 from helix_pipeline.spark.lake_sink import lake_writer
 from helix_pipeline.spark.source import read_topic
@@ -72,6 +75,17 @@ def select(names: Sequence[str]) -> list[Query]:
     return [query for query in QUERIES if not names or any(_matches(query, name) for name in names)]
 
 
+def runnable(names: Sequence[str], features: FeatureSettings) -> list[Query]:
+    """Return those of `select(names)` that serve a component which is on. Raises UsageError where none does."""
+    chosen = select(names)
+    found = [query for query in chosen if features.any_on(components_of(query.name))]
+    if not found:
+        switches = {features.switch(component) for query in chosen for component in components_of(query.name)}
+        off = " and ".join(sorted(switches)) or MASTER_SWITCH
+        raise UsageError(f"no query of {', '.join(names) or 'all'} may run: {off} is false")
+    return found
+
+
 def start(
     spark: SparkSession, settings: Settings, query: Query, report: Report, until_caught_up: bool
 ) -> StreamingQuery:
@@ -84,12 +98,23 @@ def start(
     writer = (
         read_topic(spark, settings, query.topic)
         .writeStream.queryName(query.name)
-        .foreachBatch(query.writer(settings, report))
+        .foreachBatch(_named(query, query.writer(settings, report)))
         .option("checkpointLocation", f"{settings.checkpoint_root}/{query.name}")
     )
     if until_caught_up:
         return writer.trigger(availableNow=True).start()
     return writer.trigger(processingTime=f"{settings.streams.trigger_interval_s * 1000:.0f} milliseconds").start()
+
+
+def _named(query: Query, write: BatchWriter) -> BatchWriter:
+    """Have every line of the log name the query and the batch in which it was written."""
+
+    def write_named(records: DataFrame, batch_id: int) -> None:
+        id_ = query_id(records.sparkSession)
+        with structlog.contextvars.bound_contextvars(query=query.name, query_id=id_, batch_id=batch_id):
+            write(records, batch_id)
+
+    return write_named
 
 
 def _matches(query: Query, name: str) -> bool:

@@ -13,6 +13,9 @@ from helix_pipeline.contracts.topics import TOPICS, Topic
 from helix_pipeline.contracts.wire import Decoded, decoder
 from helix_pipeline.settings import Settings
 
+NO_DELAY = "0 seconds"
+"""Of the watermark: it drops nothing here, as no query aggregates, but has Spark tell the newest time of each batch."""
+
 COLUMNS = ("key", "value", "partition", "offset", "timestamp")
 
 
@@ -36,7 +39,7 @@ def read_topic(spark: SparkSession, settings: Settings, topic: Topic) -> DataFra
         .option("kafka.default.api.timeout.ms", 20_000)
         .option("kafka.isolation.level", "read_committed")
     )
-    return reader.load().select(*(F.col(name) for name in COLUMNS))
+    return reader.load().select(*(F.col(name) for name in COLUMNS)).withWatermark("timestamp", NO_DELAY)
 
 
 def read_batches(batches: Iterable[pa.RecordBatch], topic_name: str) -> Iterator[tuple[pa.RecordBatch, Decoded]]:

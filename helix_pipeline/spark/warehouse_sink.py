@@ -5,6 +5,7 @@ deduplication tokens, and the server drops those that it has. The rows of a batc
 `stream_progress` says which batches are whole. What a debate came to follows each block of its events.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
@@ -28,7 +29,10 @@ from helix_pipeline.stores.debate_outcomes import settle
 from helix_pipeline.stores.extractors.extraction import load_extraction
 from helix_pipeline.stores.warehouse import SOURCES, Warehouse, insert, open_warehouse, record_progress
 
-COUNTS = "written long, rejected long, extents string"
+COUNTS = "written long, rejected long, extents string, inserts array<double>"
+_COUNTED = pa.schema(
+    {"written": pa.int64(), "rejected": pa.int64(), "extents": pa.string(), "inserts": pa.list_(pa.float64())}
+)
 MESSAGE = MessageAdded.model_fields["event_type"].default
 MESSAGES, DEBATES, ENTITIES = "conversation_messages", "debate_events", "entity_extraction_metrics"
 
@@ -51,7 +55,8 @@ def warehouse_writer(
         counts = records.coalesce(parallelism(spark)).mapInArrow(work, COUNTS).collect()
         held = joined(unpacked(count.extents) for count in counts)
         record_progress(_client(house), table, topic_id(), query_id(spark), held)
-        report(BatchReport(query, sum(c.written for c in counts), sum(c.rejected for c in counts)))
+        inserts = tuple(seconds for count in counts for seconds in count.inserts)
+        report(BatchReport(query, sum(c.written for c in counts), sum(c.rejected for c in counts), inserts=inserts))
 
     return write
 
@@ -62,18 +67,21 @@ def _insert(
     """Insert the records of a task, a block while the next is decoded; yields one row of `COUNTS`."""
     written = rejected = 0
     held: Extents = {}
+    inserts: list[float] = []
     with ThreadPoolExecutor(1) as sender:
-        sent: Future[None] | None = None
+        sent: Future[float] | None = None
         for block in blocks(batches):
             rows, refused = _decoded(block, table, settings)
             written, rejected = written + rows.num_rows, rejected + refused
             held = joined([held, extents(block)])
             if sent:
-                sent.result()
-            sent = sender.submit(_send, house, table, rows, f"{token}/{_position(block)}")
+                inserts.append(sent.result())
+            place = f"{token}/{_position(block)}"
+            sent = sender.submit(_send, house, table, rows, place) if rows.num_rows else None
         if sent:
-            sent.result()
-    yield pa.RecordBatch.from_pydict({"written": [written], "rejected": [rejected], "extents": [packed(held)]})
+            inserts.append(sent.result())
+    counts = {"written": written, "rejected": rejected, "extents": packed(held), "inserts": inserts}
+    yield pa.RecordBatch.from_pylist([counts], _COUNTED)
 
 
 def _decoded(block: list[pa.RecordBatch], table: str, settings: GraphSettings) -> tuple[pa.Table, int]:
@@ -83,11 +91,13 @@ def _decoded(block: list[pa.RecordBatch], table: str, settings: GraphSettings) -
     return _selected(rows, table, settings), sum(len(part.rejected) for part in parts)
 
 
-def _send(house: Warehouse, table: str, rows: pa.Table, token: str) -> None:
-    if rows.num_rows:
-        insert(_client(house), table, rows, token)
+def _send(house: Warehouse, table: str, rows: pa.Table, token: str) -> float:
+    """Insert a block, and what its debates came to; return the seconds that this took."""
+    begin = time.monotonic()
+    insert(_client(house), table, rows, token)
     if table == DEBATES:
         settle(_client(house), sorted(rows["debate_id"].unique().to_pylist()))
+    return time.monotonic() - begin
 
 
 def _position(block: list[pa.RecordBatch]) -> str:

@@ -4,6 +4,7 @@ Every call ends within a time-out and raises StoreError, which names the brokers
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
@@ -41,6 +42,8 @@ from helix_pipeline.stores.kafka_client import (
     result_of,
     topic_metadata,
 )  # fmt: skip
+from helix_pipeline.stores.kafka_counts import count_consumed, count_produced
+from helix_pipeline.tracing import span
 
 _ELECTING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -188,6 +191,7 @@ def read_records(
             elif time.monotonic() > deadline:
                 raise StoreError(f"Kafka at {settings.kafka.address} sent nothing of {topic} for {timeout_s:g} s")
             if records := [message for message in messages if _within(message, ends)]:
+                count_consumed(topic, len(records))
                 yield records
     finally:
         consumer.close()
@@ -218,6 +222,7 @@ class EventProducer:
         self._address = settings.kafka.address
         self._failures = 0
         self._first_failure = ""
+        self._sent: Counter[str] = Counter()
         self._producer = Producer(producer_config(settings) | {"on_delivery": self._delivered})
 
     def __enter__(self) -> Self:
@@ -241,6 +246,7 @@ class EventProducer:
             except KafkaException as error:
                 raise StoreError(f"Kafka refused a record for {topic}: {error.args[0].str()}") from None
             else:
+                self._sent[topic] += 1
                 return
 
     def flush(self, timeout: float = DELIVERY_TIMEOUT_S + CONNECT_TIMEOUT_S) -> None:
@@ -248,7 +254,10 @@ class EventProducer:
 
         Raises StoreError with the number of records that are not, and the first reason.
         """
-        waiting = self._producer.flush(timeout)
+        with span("kafka publish", "producer", messaging_system="kafka", messages=self._sent.total()):
+            waiting = self._producer.flush(timeout)
+        if not waiting:
+            self._count_sent()
         if waiting or self._failures:
             reason = self._first_failure or f"no acknowledgement in {timeout:g} s"
             count = waiting + self._failures
@@ -259,8 +268,15 @@ class EventProducer:
         """Drop what is queued or on its way; whether the latter arrived stays open."""
         self._producer.purge()
         self._producer.flush(CONNECT_TIMEOUT_S)
+        self._sent.clear()
+
+    def _count_sent(self) -> None:
+        for topic, records in self._sent.items():
+            count_produced(topic, records)
+        self._sent.clear()
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self._failures += 1
+            self._sent[message.topic()] -= 1
             self._first_failure = self._first_failure or f"{message.topic()}: {error.str()}"

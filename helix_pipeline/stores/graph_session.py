@@ -1,5 +1,6 @@
 """Reading the graph: one query a call, each with a time-out, and errors that say whether Neo4j is away."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -9,6 +10,8 @@ from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, Tr
 
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
+from helix_pipeline.telemetry import NEO4J_QUERIES, NEO4J_SECONDS, result
+from helix_pipeline.tracing import span
 
 CONNECTIONS = 16
 CONNECT_S = 1.0
@@ -39,11 +42,20 @@ def asker(driver: Driver, database: str, timeout_s: float) -> Ask:
     """Return a function that reads: without retries, and ended by the server after the time-out."""
 
     def ask(statement: LiteralString, /, **parameters: Any) -> list[Record]:
+        begin, answered = time.monotonic(), False
         try:
-            with driver.session(database=database, default_access_mode=READ_ACCESS) as session:
-                return list(session.run(Query(statement, timeout=timeout_s), parameters))
+            with (
+                span("neo4j read", db_system_name="neo4j"),
+                driver.session(database=database, default_access_mode=READ_ACCESS) as session,
+            ):
+                found = list(session.run(Query(statement, timeout=timeout_s), parameters))
+                answered = True
+                return found
         except (Neo4jError, DriverError) as error:
             raise _failed(error, timeout_s) from None
+        finally:
+            NEO4J_QUERIES.labels("read", result(answered)).inc()
+            NEO4J_SECONDS.labels("read").observe(time.monotonic() - begin)
 
     return ask
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,7 @@ from helix_pipeline.domain.graph.deltas import (
     STATEMENT,
 )
 from helix_pipeline.stores.graph import Graph, require_version
+from helix_pipeline.stores.graph_counts import CountedTransaction, GraphWork, total
 from helix_pipeline.stores.graph_labels import write_entities
 from helix_pipeline.stores.graph_statements import Intervals, keep_statements, touched, write_intervals
 
@@ -110,10 +111,11 @@ GROUPED = (MENTION, PAIR)
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a batch: how many deltas were new, and how often a transaction had to be tried again."""
+    """What became of a batch: how many deltas were new, how often a transaction was tried again, what it created."""
 
     deltas: int
     retries: int
+    work: GraphWork
 
 
 def apply(connection: Driver, graph: Graph, query: str, batch: int, deltas: pa.Table) -> Applied:
@@ -124,15 +126,17 @@ def apply(connection: Driver, graph: Graph, query: str, batch: int, deltas: pa.T
     shares = [(buckets, _of_buckets(deltas, buckets)) for buckets in _shares(deltas["bucket"])]
     tries = 0
 
-    def work(tx: ManagedTransaction, buckets: list[int], part: pa.Table) -> int:
+    def work(tx: ManagedTransaction, buckets: list[int], part: pa.Table) -> tuple[int, GraphWork]:
         nonlocal tries
         tries += 1
-        require_version(tx, graph.uri)
-        return _apply_buckets(tx, query, batch, buckets, part)
+        counting = CountedTransaction(tx)
+        counted = cast(ManagedTransaction, counting)  # the driver's class cannot be made or extended
+        require_version(counted, graph.uri)
+        return _apply_buckets(counted, query, batch, buckets, part), counting.work()
 
     with connection.session(database=graph.database) as session:
-        applied = sum(session.execute_write(work, *share) for share in shares)
-    return Applied(applied, tries - len(shares))
+        applied = [session.execute_write(work, *share) for share in shares]
+    return Applied(sum(rows for rows, _ in applied), tries - len(shares), total(done for _, done in applied))
 
 
 def _shares(buckets: pa.ChunkedArray) -> Iterator[list[int]]:

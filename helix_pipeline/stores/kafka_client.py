@@ -5,7 +5,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
@@ -78,14 +78,23 @@ def topic_metadata(admin: AdminClient, settings: Settings) -> dict[str, Any]:
 
     The first request, which shows whether the brokers answer at all.
     """
+    topics: dict[str, Any] = _metadata(admin, settings, CONNECT_TIMEOUT_S).topics
+    return topics
+
+
+def broker_count(admin: AdminClient, settings: Settings, timeout_s: float) -> int:
+    """Return how many brokers the cluster has. Raises StoreError where none answers in time."""
+    return len(_metadata(admin, settings, timeout_s).brokers)
+
+
+def _metadata(admin: AdminClient, settings: Settings, timeout_s: float) -> ClusterMetadata:
     try:
-        topics: dict[str, Any] = admin.list_topics(timeout=CONNECT_TIMEOUT_S).topics
+        return admin.list_topics(timeout=timeout_s)
     except KafkaException as error:
         raise StoreError(
             f"Kafka at {settings.kafka.address} does not answer ({error.args[0].str()}): "
             "start it with `helix up`, or set KAFKA_BOOTSTRAP_SERVERS"
         ) from None
-    return topics
 
 
 def result_of(future: "Future[_T]", settings: Settings, what: str) -> _T:

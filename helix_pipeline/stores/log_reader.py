@@ -19,6 +19,7 @@ from helix_pipeline.contracts.wire import Decoded, decoder
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.kafka_client import admin_client, reader_config, result_of
+from helix_pipeline.stores.kafka_counts import count_consumed
 
 ANSWER_TIMEOUT_S = 3.0
 """How long the brokers may take to say where a partition ends."""
@@ -96,6 +97,7 @@ class LogReader:
                 last = [self._place(record) for record in records]
                 start = max([start, *last])
                 if found := [record for record in records if not record.error() and record.offset() < end]:
+                    count_consumed(self._topic, len(found))
                     yield found
 
     def _place(self, record: Message) -> int:

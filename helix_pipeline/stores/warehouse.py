@@ -17,6 +17,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_DEBATES, LAKE_PROVIDER_CALLS, LakeTable
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
+from helix_pipeline.stores.warehouse_calls import counting_pool
+from helix_pipeline.telemetry import CLICKHOUSE_ROWS, bounded
 
 SOURCES: dict[str, LakeTable] = {
     "conversation_messages": LAKE_CONVERSATIONS,
@@ -24,6 +26,16 @@ SOURCES: dict[str, LakeTable] = {
     "provider_metrics": LAKE_PROVIDER_CALLS,
 }
 """Warehouse table -> the lake table that holds the same events."""
+
+FIGURES = (
+    "debate_metrics",
+    "debate_outcomes",
+    "conversation_metrics",
+    "entity_extraction_metrics",
+    "usage_stats",
+    "compression_stats",
+)
+"""Tables of figures, which views, streams and the API fill."""
 
 ONCE = {"insert_deduplicate": 1, "deduplicate_blocks_in_dependent_materialized_views": 1, "async_insert": 0}
 """Settings of an insert under a token: views take part in the deduplication, each by the window of its target."""
@@ -57,6 +69,7 @@ class Warehouse:
                 connect_timeout=min(5, self.timeout_s),
                 send_receive_timeout=self.timeout_s,
                 autogenerate_session_id=False,
+                pool_mgr=counting_pool("https" if self.secure else "http", self.host, self.port),
             )
         except ClickHouseError as error:
             raise StoreError(f"ClickHouse at {self.host}:{self.port} does not answer: {_first_line(error)}") from None
@@ -88,6 +101,12 @@ def insert(connection: Client, table: str, rows: pa.Table, token: str) -> None:
     Where the server failed between table and views, the same rows under the same token complete the views.
     """
     connection.insert_arrow(table, rows, settings={**ONCE, "insert_deduplication_token": token})
+    count_rows(table, rows.num_rows)
+
+
+def count_rows(table: str, rows: int) -> None:
+    """Count rows that were sent to a table, also by another process."""
+    CLICKHOUSE_ROWS.labels(bounded(table, (*SOURCES, *FIGURES))).inc(rows)
 
 
 def record_progress(

@@ -90,27 +90,33 @@ class SharedCache:
 
 
 def open_shared_cache(settings: Settings) -> SharedCache | None:
-    """Return the cache at `context.redis_url`, or none where that is not set.
+    """Return the cache at `context.redis_url`, or none where that is not set. Raises what `redis_client` raises."""
+    if settings.context.redis_url is None:
+        return None
+    context = settings.context
+    return SharedCache(*redis_client(settings), context.cache_ttl_s, context.cache_bytes // 4)
+
+
+def redis_client(settings: Settings) -> tuple[Any, tuple[type[Exception], ...]]:
+    """Return a client of `context.redis_url`, which must be set, and the errors that its calls may raise.
 
     Raises SettingsError for a bad URL, or where the client is not installed.
     """
-    url = settings.context.redis_url
-    if url is None:
-        return None
     try:
         import redis
     except ModuleNotFoundError:
         raise SettingsError(
             "REDIS_URL is set, but the client is missing: pip install 'helix-pipeline[redis]'"
         ) from None
+    url = settings.context.redis_url
+    assert url is not None
     try:
         client = redis.Redis.from_url(
             url.get_secret_value(), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
         )
     except ValueError as error:
         raise SettingsError(f"bad setting `context.redis_url` (REDIS_URL): {error}") from None
-    context = settings.context
-    return SharedCache(client, (redis.RedisError, OSError), context.cache_ttl_s, context.cache_bytes // 4)
+    return client, (redis.RedisError, OSError)
 
 
 def _key(kind: str, *parts: Any) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as SlowError
+from contextvars import copy_context
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
@@ -141,7 +142,7 @@ class KnowledgeStores:
 
     def _called(self, call: Callable[[], _T], limit_s: float) -> _T:
         """Call in a thread of the pool: a server that hangs keeps no time-out of its own."""
-        asked = self._pool.submit(call)
+        asked = self._pool.submit(copy_context().run, call)  # with the ids that logs and traces carry
         try:
             return asked.result(limit_s)
         except SlowError:

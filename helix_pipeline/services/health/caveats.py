@@ -1,0 +1,37 @@
+"""What makes a component degraded though its stores answer. Each source of such reasons is a function of `SOURCES`.
+
+To add one, write a function of the settings that returns caveats, from files or counters of this machine alone: it is
+called for each answer and must take no longer than reading a small file.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from helix_pipeline.domain.features import components_of
+from helix_pipeline.domain.health import Caveat
+from helix_pipeline.services.progress import read_progress
+from helix_pipeline.settings import Settings
+
+DOWN = ("failed", "lost")
+"""States of a query that ended though nobody stopped it."""
+
+
+def caveats(settings: Settings) -> list[Caveat]:
+    """Return what every source says now."""
+    return [caveat for source in SOURCES for caveat in source(settings)]
+
+
+def _streams(settings: Settings) -> Iterator[Caveat]:
+    """Tell of queries that are down: what they fill stays as it was."""
+    for state in read_progress(settings):
+        if state["state"] in DOWN:
+            for component in components_of(state["query"]):
+                yield Caveat(component, _down(state), {"stream_lag": int(state["lag"])})
+
+
+def _down(state: dict[str, Any]) -> str:
+    reason = state.get("error") if state["state"] == "failed" else "its process is gone"
+    return f"the stream {state['query']} is {state['state']}: {reason}"
+
+
+SOURCES: tuple[Callable[[Settings], Iterator[Caveat]], ...] = (_streams,)
