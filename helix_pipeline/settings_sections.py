@@ -32,7 +32,8 @@ class KafkaSettings(Section):
 class ClickHouseSettings(Section):
     """The warehouse, over HTTP. `host` set means that the user's own server is used.
 
-    `query_*` bound each free query of POST /v1/analytics/query: seconds, rows read, memory, threads.
+    `query_*` bound each free query of POST /v1/analytics/query: seconds, rows read, memory, threads. Figures that the
+    API records of itself wait in files of `figures_max_mb` together while the server is away.
     """
 
     host: str | None = None
@@ -47,6 +48,7 @@ class ClickHouseSettings(Section):
     query_rows_read: int = Field(default=1_000_000_000, ge=1)
     query_memory_mb: int = Field(default=1024, ge=64)
     query_threads: int = Field(default=2, ge=1)
+    figures_max_mb: int = Field(default=256, ge=1)
 
     @property
     def address(self) -> tuple[str, int]:

@@ -60,6 +60,11 @@ CLICKHOUSE_SECONDS = Histogram(
 CLICKHOUSE_ROWS = Counter(
     "helixagent_clickhouse_rows_inserted", "Rows sent to a table, those that it drops as known included", ["table"]
 )
+FIGURES = Counter(
+    "helixagent_figures",
+    "Rows that the API recorded of itself: inserted, kept in files, drained from there, dropped",
+    ["table", "result"],
+)
 NEO4J_QUERIES = Counter("helixagent_neo4j_queries", "Queries to Neo4j: read, write; ok or failed", KIND_RESULT)
 NEO4J_SECONDS = Histogram(
     "helixagent_neo4j_query_duration_seconds", "Time of a question to Neo4j with its rows", ["kind"], buckets=SECONDS

@@ -2,7 +2,8 @@
 
 import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI
@@ -68,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     install(app)
     bounds = {f"{context.PREFIX}/messages": settings.kafka.max_message_bytes}
     app.add_middleware(Guard, host=settings.api.host, bounds=bounds)
-    app.add_middleware(Observed)
+    app.add_middleware(Observed, record=partial(app.state.analytics.recorder.record, "usage_stats"))
     return app
 
 
@@ -78,8 +79,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     _keep_modules()
     supervisor = app.state.supervisor
     await run_in_threadpool(supervisor.__enter__)
+    recording = app.state.settings.features.is_on("analytics")
     try:
-        yield
+        with app.state.analytics.recorder if recording else nullcontext():
+            yield
     finally:
         await run_in_threadpool(supervisor.__exit__, None, None, None)
         await run_in_threadpool(app.state.context.close)

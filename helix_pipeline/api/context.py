@@ -23,6 +23,8 @@ from helix_pipeline.api.context_models import (
     SearchBody,
 )
 from helix_pipeline.api.problems import problems
+from helix_pipeline.services.analytics.recorder import Recorder, compression_row
+from helix_pipeline.services.analytics.stores import AnalyticsStores
 from helix_pipeline.services.context.messages import add_messages
 from helix_pipeline.services.context.ndjson import encoded
 from helix_pipeline.services.context.replay import MessageStream, Replay, replay, stream
@@ -48,7 +50,14 @@ def context_stores(request: Request) -> ContextStores:
     return found
 
 
+def recorder_of(request: Request) -> Recorder:
+    """Return what records figures of the application."""
+    found: AnalyticsStores = request.app.state.analytics
+    return found.recorder
+
+
 Stores = Annotated[ContextStores, Depends(context_stores)]
+Recording = Annotated[Recorder, Depends(recorder_of)]
 
 
 @router.post(
@@ -64,6 +73,7 @@ Stores = Annotated[ContextStores, Depends(context_stores)]
 def replay_conversation(
     body: Annotated[ReplayBody, Body(openapi_examples=REPLAY_EXAMPLES)],
     stores: Stores,
+    recorder: Recording,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """Return a conversation: compressed to a budget; or, with strategy `none`, a page of its messages.
@@ -74,7 +84,11 @@ def replay_conversation(
     request = ReplayRequest(**body.model_dump())
     if NDJSON in accept:
         return _streamed(stream(stores, request))
-    return Response(_answer(replay(stores, request)), media_type=_JSON)
+    found = replay(stores, request)
+    if found.context is not None:
+        row = compression_row(found.conversation_id, found.cached, found.seconds, found.context.stats)
+        recorder.record("compression_stats", row)
+    return Response(_answer(found), media_type=_JSON)
 
 
 @router.post("/search", response_class=Response, responses={int(HTTPStatus.OK): {"model": SearchResult}})

@@ -2,12 +2,15 @@
 
 import re
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from helix_pipeline.contracts.figures import RequestRow
 from helix_pipeline.telemetry import HTTP_REQUESTS, HTTP_SECONDS, OTHER, bounded
 from helix_pipeline.tracing import request
 
@@ -24,10 +27,14 @@ _log = structlog.get_logger(__name__)
 
 
 class Observed:
-    """ASGI middleware, the outermost. A client may give the id; one that is long or odd is replaced."""
+    """ASGI middleware, the outermost. A client may give the id; one that is long or odd is replaced.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `record` takes a row of figures for each request.
+    """
+
+    def __init__(self, app: ASGIApp, record: Callable[[RequestRow], None]) -> None:
         self._app = app
+        self._record = record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and tell of it when it has ended."""
@@ -52,7 +59,9 @@ class Observed:
             finally:
                 route = getattr(scope.get("route"), "path", OTHER)
                 ended(route, status)
-                _tell(scope, route, status, time.monotonic() - begin)
+                seconds = time.monotonic() - begin
+                _tell(scope, route, status, seconds)
+                self._record(RequestRow(datetime.now(UTC), id_, method, route, status, seconds * 1000))
 
 
 def _request_id(scope: Scope) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
+from helix_pipeline.contracts import figures
 from helix_pipeline.contracts.events import Event, MessageAdded, ProviderCalled
 from helix_pipeline.contracts.rows import SOURCE_FIELDS
 from helix_pipeline.settings import load
@@ -101,3 +102,8 @@ def test_data_are_kept_by_month_and_leave_by_the_time_they_came(table):
 @pytest.mark.parametrize("table", SOURCES)
 def test_replayed_blocks_are_recognized(table):
     assert re.search(r"non_replicated_deduplication_window = [1-9]\d{3,}", created()[table].clauses)
+
+
+@pytest.mark.parametrize("table", figures.TABLES)
+def test_figures_of_the_api_have_a_column_each(table):
+    assert list(created()[table].columns) == figures.schema(table).names

@@ -7,7 +7,9 @@ from typing import Generic, Literal, TypeVar
 import structlog
 
 from helix_pipeline.domain.analytics.figures import AnalyticsReader
+from helix_pipeline.services.analytics.recorder import Recorder
 from helix_pipeline.settings import Settings
+from helix_pipeline.stores.analyst import limits, patient
 from helix_pipeline.stores.figures_lake import LakeFigures
 from helix_pipeline.stores.figures_warehouse import WarehouseFigures
 from helix_pipeline.stores.lake import open_lake
@@ -37,7 +39,8 @@ class AnalyticsStores:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.warehouse = StandingWarehouse(open_warehouse(settings))
+        self.warehouse = StandingWarehouse(patient(open_warehouse(settings), limits(settings)))
+        self.recorder = Recorder(settings, self.warehouse)
 
     def close(self) -> None:
         """Disconnect."""

@@ -138,7 +138,6 @@ CREATE TABLE IF NOT EXISTS compression_stats
     strategy LowCardinality(String),
     cached Bool,
     original_messages UInt32 CODEC(T64, LZ4),
-    compressed_messages UInt32 CODEC(T64, LZ4),
     original_tokens UInt64 CODEC(T64, LZ4),
     compressed_tokens UInt64 CODEC(T64, LZ4),
     quality_score Nullable(Float64) CODEC(ZSTD),

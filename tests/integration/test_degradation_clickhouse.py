@@ -1,0 +1,148 @@
+"""ClickHouse is killed under load: figures go to files and come back once, analytics are answered from the lake."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+from analytics_events import events, put
+from ports import free_ports
+
+from helix_pipeline.contracts.figures import RequestRow
+from helix_pipeline.contracts.tables import LAKE_PROVIDER_CALLS, LAKE_TABLES
+from helix_pipeline.local import servers
+from helix_pipeline.services.analytics.recorder import Recorder, figure_files
+from helix_pipeline.services.analytics.reports import providers
+from helix_pipeline.services.analytics.stores import AnalyticsStores
+from helix_pipeline.settings import Settings, load
+from helix_pipeline.stores import lake, warehouse, warehouse_migrations
+from helix_pipeline.stores.figure_files import FigureFiles
+
+pytestmark = pytest.mark.servers
+
+WAIT_S = 60
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Settings]:
+    """An installation with a ClickHouse of its own and a lake that hold the same events."""
+    (port,) = free_ports(1)
+    made = load(environ={}, flags={"home": str(tmp_path), "clickhouse.port": port})
+    servers.up(made, ["clickhouse"])
+    try:
+        warehouse_migrations.migrate(made)
+        lake.create_tables(lake.open_lake(made), LAKE_TABLES)
+        put(made, events(seed=3))
+        yield made
+    finally:
+        servers.down(made)
+
+
+@pytest.fixture
+def stores(own: Settings) -> Iterator[AnalyticsStores]:
+    found = AnalyticsStores(own)
+    yield found
+    found.close()
+
+
+def row(number: int) -> RequestRow:
+    return RequestRow(datetime.now(UTC), f"r{number}", "GET", "/x", 200, 1.5)
+
+
+def in_warehouse(own: Settings) -> list[str]:
+    with warehouse.client(warehouse.open_warehouse(own)) as client:
+        return [found[0] for found in client.query("SELECT request_id FROM usage_stats").result_rows]
+
+
+def rolled_up(own: Settings) -> int:
+    with warehouse.client(warehouse.open_warehouse(own)) as client:
+        return int(client.query("SELECT sum(requests) FROM usage_stats_minutely").result_rows[0][0])
+
+
+def kill(own: Settings) -> None:
+    [state] = servers.status(own, ["clickhouse"])
+    assert state.pid
+    psutil.Process(state.pid).kill()
+
+
+def wait_until(reached: bool | object, what: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not reached():  # type: ignore[operator]
+        assert time.monotonic() < deadline, f"waited {WAIT_S} s for {what}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def load_on(recorder: Recorder) -> Iterator[list[int]]:
+    """Record a row each few milliseconds and flush often; yields what was recorded."""
+    said: list[int] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.002):
+            recorder.record("usage_stats", row(len(said)))
+            said.append(len(said))
+            if len(said) % 50 == 0:
+                recorder.flush()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield said
+    finally:
+        stop.set()
+        thread.join(WAIT_S)
+
+
+def test_figures_are_neither_lost_nor_doubled_and_the_lake_answers_meanwhile(own: Settings, stores: AnalyticsStores):
+    before = providers(stores, "1w")
+    recorder = stores.recorder
+    with recorder, load_on(recorder) as said:
+        wait_until(lambda: len(said) > 200, "rows")
+        kill(own)
+        there = len(said)
+        wait_until(lambda: len(said) > there + 300, "rows without ClickHouse")
+        away = providers(stores, "1w")
+        assert recorder.kept().files > 0
+        servers.up(own, ["clickhouse"])
+        wait_until(lambda: recorder.kept().files == 0, "the files to be drained")
+        wait_until(lambda: not providers(stores, "1w").degraded, "ClickHouse to be asked again")
+    assert (before.source, away.source) == ("clickhouse", "lake")
+    assert requests(away) == requests(before) == len(events(seed=3)[LAKE_PROVIDER_CALLS])
+    assert sorted(in_warehouse(own)) == sorted(f"r{number}" for number in said)
+    assert rolled_up(own) == len(said)
+
+
+def requests(found: object) -> int:
+    return sum(one.total_requests for one in found.value.providers)  # type: ignore[attr-defined]
+
+
+def test_a_file_that_is_drained_twice_counts_once(own: Settings, stores: AnalyticsStores):
+    figure_files(own).keep("usage_stats", "token", [row(1), row(2)])
+    [file] = figure_files(own).waiting()
+    copy = file.path.read_bytes()
+    stores.recorder.flush()
+    file.path.write_bytes(copy)
+    stores.recorder.flush()
+    assert sorted(in_warehouse(own)) == ["r1", "r2"]
+    assert stores.recorder.kept().files == 0
+
+
+def test_what_the_queue_holds_at_the_end_is_kept(own: Settings, stores: AnalyticsStores):
+    kill(own)
+    with stores.recorder as recorder:
+        recorder.record("usage_stats", row(7))
+    [file] = figure_files(own).waiting()
+    assert [one.request_id for one in file.rows()] == ["r7"]
+
+
+def test_the_oldest_files_make_room(tmp_path: Path):
+    files = FigureFiles(tmp_path, most_bytes=1_000)
+    lost = [files.keep("usage_stats", f"t{number}", [row(number)] * 3) for number in range(5)]
+    assert sum(lost) == 3 * (5 - files.kept().files) > 0
+    assert files.kept().bytes <= 1_000
+    assert [one.token for one in files.waiting()][-1] == "t4"
