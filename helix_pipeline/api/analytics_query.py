@@ -3,16 +3,16 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from helix_pipeline.api.analytics import Stores
 from helix_pipeline.api.problems import problems
 from helix_pipeline.domain.analytics.functions import listed
 from helix_pipeline.domain.analytics.readonly import DEFAULT_LIMIT, MAX_LIMIT
 from helix_pipeline.domain.analytics.size import MAX_TEXT
 from helix_pipeline.services.analytics.query import TABLES, query
-from helix_pipeline.settings import Settings
 
 PREFIX = "/v1/analytics/query"
 MAX_PARAMETERS = 50
@@ -88,10 +88,9 @@ class QueryFunctions(BaseModel):
     response_class=JSONResponse,
     responses={int(HTTPStatus.OK): {"model": QueryAnswer}, **_PROBLEMS},
 )
-def run_query(body: Annotated[QueryBody, Body(openapi_examples=EXAMPLES)], request: Request) -> JSONResponse:
+def run_query(body: Annotated[QueryBody, Body(openapi_examples=EXAMPLES)], stores: Stores) -> JSONResponse:
     """Run one SELECT over the warehouse. Tables and functions are from lists; time, rows and memory are bounded."""
-    settings: Settings = request.app.state.settings
-    answered = query(settings, body.sql, body.params, body.limit)
+    answered = query(stores, body.sql, body.params, body.limit)
     found = answered.found
     spent = {"rows_read": found.rows_read, "bytes_read": found.bytes_read, "seconds": found.seconds}
     rows = {"columns": found.columns, "types": found.types, "rows": found.rows, "truncated": found.truncated}

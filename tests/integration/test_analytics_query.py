@@ -17,6 +17,7 @@ from clickhouse_connect.driver.client import Client
 from helix_pipeline.domain.analytics.functions import is_allowed, listed
 from helix_pipeline.domain.analytics.readonly import CheckedQuery, bound, checked
 from helix_pipeline.errors import HelixError, StoreError
+from helix_pipeline.services.analytics import query as service
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.analyst import Found, QueryLimitError, QueryLimits, WrongQueryError, ask, patient
 from helix_pipeline.stores.warehouse import Warehouse, client, open_warehouse
@@ -27,10 +28,8 @@ LIMITS = QueryLimits(seconds=2.0, rows_read=100_000_000, memory_bytes=512 << 20,
 SLACK_S = 3.0
 """Seconds over its limit after which a query has escaped it: others may have the processors."""
 
-TABLES = frozenset({"provider_metrics", "debate_events", "conversation_messages", "big"})
+TABLES = service.TABLES | {"big"}
 MADE = {
-    "debate_metrics": "timestamp DateTime64(6, 'UTC'), provider LowCardinality(String), response_time_ms Float64",
-    "entity_extraction_metrics": "timestamp DateTime64(6, 'UTC'), entity_id String, entities_per_message Float64",
     "big": "event_id String, timestamp DateTime64(6, 'UTC'), metadata String, kafka_partition Int32,"
     " kafka_offset Int64",
 }
@@ -43,7 +42,7 @@ OPERATORS = {"in", "notIn", "CAST", "_CAST", "exists", "caseWithExpression"}
 
 @pytest.fixture(scope="module")
 def warehouse(settings: Settings) -> Iterator[Warehouse]:
-    """The session's warehouse with two of the coming tables, and one of 100,000 rows."""
+    """The session's warehouse with a table of 100,000 rows."""
     house = open_warehouse(settings)
     with client(house) as connection:
         for name, columns in MADE.items():
@@ -75,7 +74,7 @@ def unchecked(analyst: Client, sql: str) -> Found:
 
 @pytest.mark.parametrize("sql", PLAIN + REQUIRED)
 def test_an_honest_query_is_answered(analyst: Client, sql: str) -> None:
-    found = run(analyst, sql, TABLES | MADE.keys())
+    found = run(analyst, sql)
     assert len(found.columns) == len(found.types) > 0
     assert all(len(row) == len(found.columns) for row in found.rows)
     json.dumps(found.rows, allow_nan=False)
@@ -144,14 +143,12 @@ def test_the_server_stops_at_its_limit_and_is_free_again(analyst: Client, sql: s
 def test_clickhouse_reads_in_what_is_sent_no_table_and_no_function_but_the_allowed_ones(
     warehouse: Warehouse, sql: str
 ) -> None:
-    query = checked(sql, warehouse.database, TABLES | MADE.keys())
+    query = checked(sql, warehouse.database, TABLES)
     with client(warehouse) as connection:
         lines = connection.query(f"EXPLAIN QUERY TREE run_passes = 0 {query.sql}").result_rows
     tree = "\n".join(line for (line,) in lines)
     made = {"system.one", *re.findall(r"cte_name: (\S+)", tree)}  # system.one: a SELECT without FROM
-    assert {name for _, name in SOURCE.findall(tree)} <= made | {
-        f"{warehouse.database}.{name}" for name in (*TABLES, *MADE)
-    }
+    assert {name for _, name in SOURCE.findall(tree)} <= made | {f"{warehouse.database}.{name}" for name in TABLES}
     assert "TABLE_FUNCTION" not in tree
     called = set(re.findall(r"function_name: (\w+)", tree))
     assert {name for name in called if not is_allowed(name)} <= OPERATORS

@@ -7,11 +7,11 @@ from typing import Any
 
 from helix_pipeline.domain.analytics.readonly import DEFAULT_LIMIT, bound, checked
 from helix_pipeline.errors import StoreError
-from helix_pipeline.settings import Settings
-from helix_pipeline.stores.analyst import Found, ask, limits, patient
-from helix_pipeline.stores.warehouse import SOURCES, client, open_warehouse
+from helix_pipeline.services.analytics.stores import AnalyticsStores
+from helix_pipeline.stores.analyst import Found, ask, limits
+from helix_pipeline.stores.warehouse import FIGURES, SOURCES
 
-TABLES = frozenset(SOURCES)
+TABLES = frozenset(SOURCES).union(FIGURES)
 """What a free query may read. What the platform notes for itself (migrations, progress of streams) is not here."""
 
 AT_ONCE = 4
@@ -28,19 +28,19 @@ class Answered:
     found: Found
 
 
-def query(settings: Settings, sql: str, values: Mapping[str, Any], limit: int = DEFAULT_LIMIT) -> Answered:
+def query(stores: AnalyticsStores, sql: str, values: Mapping[str, Any], limit: int = DEFAULT_LIMIT) -> Answered:
     """Run one SELECT over `TABLES` with the values of its `{name:Type}` parameters; return at most `limit` rows.
 
     Raises RefusedQueryError for what is not allowed, WrongQueryError for what the server does not understand,
     QueryLimitError for what needs too much, StoreError where the server is away or no place gets free in time.
     """
-    allowed, warehouse = limits(settings), open_warehouse(settings)
-    found = checked(sql, warehouse.database, TABLES, limit)
+    allowed = limits(stores.settings)
+    found = checked(sql, stores.settings.clickhouse.database, TABLES, limit)
     given = bound(found, values)
     if not _places.acquire(timeout=allowed.seconds):
         raise StoreError(f"{AT_ONCE} free queries run already and none ended within {allowed.seconds:g} s: try again")
     try:
-        with client(patient(warehouse, allowed)) as connection:
+        with stores.warehouse.lend() as connection:
             return Answered(found.sql, ask(connection, found, given, allowed))
     finally:
         _places.release()

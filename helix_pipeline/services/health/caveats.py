@@ -9,6 +9,7 @@ from typing import Any
 
 from helix_pipeline.domain.features import components_of
 from helix_pipeline.domain.health import Caveat
+from helix_pipeline.services.analytics.recorder import figure_files
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.settings import Settings
 
@@ -34,4 +35,12 @@ def _down(state: dict[str, Any]) -> str:
     return f"the stream {state['query']} is {state['state']}: {reason}"
 
 
-SOURCES: tuple[Callable[[Settings], Iterator[Caveat]], ...] = (_streams,)
+def _figures(settings: Settings) -> Iterator[Caveat]:
+    """Tell of figures of the API that ClickHouse does not have yet."""
+    kept = figure_files(settings).kept()
+    if kept.files:
+        counts = {"figure_files": kept.files, "figure_bytes": kept.bytes}
+        yield Caveat("analytics", f"figures of the API wait in {kept.files} files", counts)
+
+
+SOURCES: tuple[Callable[[Settings], Iterator[Caveat]], ...] = (_streams, _figures)
