@@ -3,7 +3,6 @@
 Times are UTC. Every answer says whether it comes from ClickHouse or, where that is away, from the lake.
 """
 
-from dataclasses import fields
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -26,9 +25,9 @@ from helix_pipeline.api.analytics_models import (
     WinnersQuery,
 )
 from helix_pipeline.api.problems import problems
-from helix_pipeline.domain.analytics.window import Window
 from helix_pipeline.services.analytics import debates, operation, reports
 from helix_pipeline.services.analytics.stores import AnalyticsStores, Answered
+from helix_pipeline.services.analytics.told import told
 
 router = APIRouter(
     prefix="/v1/analytics",
@@ -66,7 +65,7 @@ def provider(name: str, query: Annotated[WindowQuery, Query()], stores: Stores) 
 @router.get("/conversations/trends", response_class=Response, responses=_ok(ConversationTrends))
 def conversation_trends(query: Annotated[DaysQuery, Query()], stores: Stores) -> Response:
     """Return conversations by the day on which something was said in them."""
-    return _list(reports.conversations(stores, query.days), "daily_stats")
+    return _answer(reports.conversations(stores, query.days), "daily_stats")
 
 
 @router.get("/debates/winners", response_class=Response, responses=_ok(DebateWinners))
@@ -103,21 +102,5 @@ def system(stores: Stores) -> Response:
     return _answer(operation.system(stores))
 
 
-def _answer(found: Answered[Any], **more: Any) -> Response:
-    report = found.value
-    told = {one.name: getattr(report, one.name) for one in fields(report) if one.name != "within"}
-    time = _times(report.within) if hasattr(report, "within") else {}
-    return _sent(time | more | told, found)
-
-
-def _list(found: Answered[Any], name: str) -> Response:
-    return _sent({name: found.value}, found)
-
-
-def _times(within: Window) -> dict[str, Any]:
-    return {"window": within.text, "from": within.since, "to": within.until}
-
-
-def _sent(told: dict[str, Any], found: Answered[Any]) -> Response:
-    source = {"source": found.source, "degraded": found.degraded, "notes": found.notes}
-    return Response(msgspec.json.encode(told | source), media_type="application/json")
+def _answer(found: Answered[Any], name: str = "", **more: Any) -> Response:
+    return Response(msgspec.json.encode(more | told(found, name)), media_type="application/json")

@@ -9,6 +9,7 @@ from rich.markup import escape
 from helix_pipeline import __version__
 from helix_pipeline.cli import (
     airflow,
+    analytics,
     api,
     archive,
     context,
@@ -52,6 +53,7 @@ for part in (
     api,
     context,
     graph,
+    analytics,
     jobs,
     archive,
     airflow,

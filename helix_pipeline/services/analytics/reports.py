@@ -121,6 +121,13 @@ def providers(stores: AnalyticsStores, text: str, bucket: Bucket | None = None) 
     return stores.ask(ask)
 
 
+def bucket_of(text: str) -> Bucket:
+    """Return the bucket that draws a window well. Raises UsageError where it is none."""
+    within = asked_window(text)
+    length = within.until - within.since
+    return "minute" if length <= timedelta(hours=2) else "hour" if length <= timedelta(days=3) else "day"
+
+
 def provider(stores: AnalyticsStores, name: str, text: str, bucket: Bucket | None = None) -> Answered[ProviderReport]:
     """Return one provider within a window; one that nothing is known of has zeros. Raises as `providers`."""
     within = asked_window(text, bucket)
