@@ -42,8 +42,7 @@ class Observed:
             await self._app(scope, receive, send)
             return
         begin, status, id_ = time.monotonic(), _FAULT, _request_id(scope)
-
-        scope[REQUEST_ID] = id_
+        method, scope[REQUEST_ID] = bounded(scope["method"], METHODS), id_
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -52,7 +51,6 @@ class Observed:
                 MutableHeaders(scope=message)[REQUEST_ID] = id_
             await send(message)
 
-        method = bounded(scope["method"], METHODS)
         with structlog.contextvars.bound_contextvars(request_id=id_), request(method, Headers(scope=scope)) as ended:
             try:
                 await self._app(scope, receive, watched)
@@ -60,7 +58,7 @@ class Observed:
                 route = getattr(scope.get("route"), "path", OTHER)
                 ended(route, status)
                 seconds = time.monotonic() - begin
-                _tell(scope, route, status, seconds)
+                _tell(scope["path"], route, method, status, seconds)
                 self._record(RequestRow(datetime.now(UTC), id_, method, route, status, seconds * 1000))
 
 
@@ -69,8 +67,7 @@ def _request_id(scope: Scope) -> str:
     return given if _SANE.fullmatch(given) else uuid4().hex
 
 
-def _tell(scope: Scope, route: str, status: int, seconds: float) -> None:
-    method = bounded(scope["method"], METHODS)
+def _tell(path: str, route: str, method: str, status: int, seconds: float) -> None:
     HTTP_REQUESTS.labels(route, method, str(status)).inc()
     HTTP_SECONDS.labels(route, method).observe(seconds)
-    _log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4))
+    _log.info("request", method=method, path=path, status=status, seconds=round(seconds, 4))

@@ -99,13 +99,13 @@ def assess(component: str, stores: Mapping[str, StoreState], caveats: Iterable[C
         return ComponentState("disabled", detail=NOT_BUILT[component])
     needs = NEEDS[component]
     used = {name: stores[name] for name in stores_of(component) if name in stores}
-    lost = [f"{cost} ({stores[n].detail})" for n, cost in needs.stores.items() if n in used and not used[n].answers]
     mine = [caveat for caveat in caveats if caveat.component == component]
     usable = any(used[name].answers for name in needs.any_of if name in used)
+    reasons = [*_reasons(needs, used, usable), *(caveat.detail for caveat in mine)]
     return ComponentState(
-        _status(usable, [*lost, *(caveat.detail for caveat in mine)]),
+        _status(usable, reasons),
         max((state.latency_ms for state in used.values()), default=0),
-        "; ".join([*lost, *(caveat.detail for caveat in mine)]),
+        "; ".join(reasons),
         {name: count for caveat in mine for name, count in caveat.counts.items()},
     )
 
@@ -114,6 +114,13 @@ def overall(components: Iterable[ComponentState]) -> Status:
     """Return the worst status of those that are on; `disabled` where none is."""
     found = {component.status for component in components}
     return next((status for status in _WORST_FIRST if status in found), "disabled")
+
+
+def _reasons(needs: Needs, used: Mapping[str, StoreState], usable: bool) -> list[str]:
+    """Return what each absence costs and why; where nothing can stand in, why not."""
+    if not usable:
+        return [used[name].detail for name in needs.any_of if name in used]
+    return [f"{cost} ({used[n].detail})" for n, cost in needs.stores.items() if n in used and not used[n].answers]
 
 
 def _status(usable: bool, reasons: Sequence[str]) -> Status:

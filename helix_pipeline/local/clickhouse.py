@@ -47,7 +47,7 @@ class ClickHouseServer(LocalServer):
             who = f"clickhouse at {self.address} refuses user {warehouse.username}"
             raise ServerError(f"{who}: {said}") from None
         except (OSError, HTTPException) as error:
-            raise NotReadyError(str(error)) from None
+            raise NotReadyError(f"no answer from {self.address} ({getattr(error, 'reason', error)})") from None
 
     def prepare(self, progress: Progress) -> None:
         """The engine makes its own folders."""

@@ -12,8 +12,6 @@ from helix_pipeline.stores.kafka_counts import count_consumed, count_produced
 from helix_pipeline.stores.warehouse import count_rows
 from helix_pipeline.stores.warehouse_calls import count_query
 
-_MILLISECOND = 0.001
-
 
 def count_progress(progress: dict[str, Any], seconds: float, rate: float, behind: int) -> None:
     """Note what Spark says of a batch: `seconds` that it took, records a second, and records not processed yet."""
@@ -28,7 +26,7 @@ def count_progress(progress: dict[str, Any], seconds: float, rate: float, behind
     if newest is not None:
         readable = _seconds(progress["timestamp"]) + seconds
         telemetry.STREAM_NEWEST.labels(name).set(newest)
-        telemetry.STREAM_FRESHNESS.labels(name).set(max(_MILLISECOND, readable - newest))
+        telemetry.STREAM_FRESHNESS.labels(name).set(max(0.0, readable - newest))
 
 
 def count_report(report: BatchReport) -> None:

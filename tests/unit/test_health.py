@@ -35,7 +35,7 @@ def stores(*away: str) -> dict[str, StoreState]:
         ("knowledge_graph", (), "healthy", ""),
         ("knowledge_graph", ("graph_snapshot",), "healthy", ""),
         ("knowledge_graph", ("neo4j",), "degraded", "the last snapshot answers (neo4j is away)"),
-        ("knowledge_graph", ("neo4j", "graph_snapshot"), "unhealthy", "neo4j is away"),
+        ("knowledge_graph", ("neo4j", "graph_snapshot"), "unhealthy", "neo4j is away; graph_snapshot is away"),
         ("analytics", ("clickhouse",), "degraded", "the lake stands in"),
         ("analytics", ("clickhouse", "lake"), "unhealthy", "clickhouse is away"),
         ("distributed_memory", (), "disabled", "not part of this version"),

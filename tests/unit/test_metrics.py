@@ -3,16 +3,13 @@
 import re
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
+from pushgateway import gateway
 
 from helix_pipeline import telemetry
 from helix_pipeline.api.app import create_app
@@ -117,31 +114,6 @@ def test_the_document_lists_every_metric_with_its_labels_and_help():
     of_jobs = {name: labels for name, labels in documented().items() if name.startswith("helixagent_job_")}
     assert documented() == found | of_jobs
     assert len(of_jobs) == 3
-
-
-class Gateway(BaseHTTPRequestHandler):
-    """Takes what is pushed, as a Pushgateway does."""
-
-    status = 202
-    taken: list[tuple[str, str, str]] = []
-
-    def do_PUT(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.taken.append((self.command, self.path, body))
-        self.send_response(self.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-@contextmanager
-def gateway(status: int = 202) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    kind = type("Gateway", (Gateway,), {"status": status, "taken": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", kind.taken
-        server.shutdown()
 
 
 def test_a_job_pushes_its_figures_under_its_name():

@@ -21,12 +21,15 @@ from helix_pipeline.stores.lake import open_lake
 LIMIT_S = 1.0
 """Seconds that a store has to answer."""
 
+OWN_LIMIT_S = 0.9
+"""Seconds after which a driver gives up by itself, so that its own reason is told."""
+
 
 def checks(settings: Settings) -> Mapping[str, Check]:
     """Return a check for each store that is configured."""
     admin = cache(lambda: admin_client(settings))
     found: dict[str, Check] = {
-        "kafka": lambda: Answer(counts={"brokers": broker_count(admin(), settings, LIMIT_S)}),
+        "kafka": lambda: Answer(counts={"brokers": broker_count(admin(), settings, OWN_LIMIT_S)}),
         "clickhouse": partial(_version, ClickHouseServer(settings)),
         "neo4j": partial(_version, Neo4jServer(settings)),
         "postgres": partial(_version, PostgresServer(settings)),
@@ -39,7 +42,7 @@ def checks(settings: Settings) -> Mapping[str, Check]:
 
 
 def _version(server: LocalServer) -> Answer:
-    return Answer(server.probe(LIMIT_S))
+    return Answer(server.probe(OWN_LIMIT_S))
 
 
 def _lake(settings: Settings) -> Answer:
