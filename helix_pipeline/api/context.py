@@ -40,7 +40,12 @@ _JSON = "application/json"
 router = APIRouter(
     prefix=PREFIX,
     tags=["Context"],
-    responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=problems(
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
 )
 
 
@@ -112,7 +117,6 @@ def conversation_stats(conversation_id: str, stores: Stores) -> Response:
     "/messages",
     status_code=HTTPStatus.CREATED,
     response_model=AddedMessages,
-    responses=problems(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 def add(body: Annotated[MessagesBody, Body(openapi_examples=MESSAGES_EXAMPLES)], stores: Stores) -> Any:
     """Add messages. They are in Kafka when this answers, and in the next replay."""

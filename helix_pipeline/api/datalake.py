@@ -15,7 +15,12 @@ MAX_LISTED = 100
 router = APIRouter(prefix="/v1/datalake", tags=["Data lake"])
 
 
-@router.post("/archive", responses=problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
+@router.post(
+    "/archive",
+    responses=problems(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+    ),
+)
 def archive(body: Annotated[ArchiveBody, Body(openapi_examples=ARCHIVE_EXAMPLES)], request: Request) -> ArchiveReport:
     """Write a conversation, a debate, or all of a day as Parquet, one file each; answers when they are written."""
     settings: Settings = request.app.state.settings

@@ -33,8 +33,8 @@ def lake_root(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def message(number: int) -> dict[str, Any]:
-    said = {"conversation_id": "conv-123", "message_id": f"m{number}", "sequence": number, "content": "hello"}
-    return event(number, "message.added") | said
+    place = {"conversation_id": "conv-123", "message_id": f"m{number}", "sequence": number}
+    return event(number, "message.added") | place | {"role": "user", "content": "hello"}
 
 
 def call(number: int) -> dict[str, Any]:
