@@ -10,7 +10,7 @@ DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
 
-.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch bench-context bench-knowledge bench-entities train-importance train-retrieval distill-embedding train-entities screenshots lock wheel clean
+.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch bench-context bench-knowledge bench-entities bench-analytics train-importance train-retrieval distill-embedding train-entities screenshots lock wheel clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -54,6 +54,9 @@ bench-batch: setup ## each batch job on SGD: events per second, memory, growth, 
 
 bench-context: setup ## what the context engine finds and keeps on LoCoMo beside baselines, and how fast
 	@$(BIN)/python bench/context.py
+
+bench-analytics: setup ## how fast analytics answer over 100,000,000 provider and debate rows; raw scans beside DuckDB
+	@$(BIN)/python bench/analytics.py
 
 bench-entities: setup ## F1, calibration and speed of what recognises entities, beside published figures
 	@$(BIN)/python bench/entities.py

@@ -17,31 +17,44 @@ def _rollup(name: str, columns: str, where: str = "1") -> str:
 
 
 _CALLS = (
-    "sum(requests), sum(failures), sum(latency_ms), quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(latency),"
-    " sum(tokens_prompt), sum(tokens_completion), sum(cost)"
+    "requests, failures, latency_ms, tokens_prompt, tokens_completion, cost",
+    "quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(latency)",
+    "latency",
 )
-_CALL_COLUMNS = "requests, failures, latency_ms, latency, tokens_prompt, tokens_completion, cost"
 _TURNS = (
-    "sum(turns), sum(timed), sum(response_time_ms), quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(response_time),"
-    " sum(rated), sum(confidence)"
+    "turns, timed, response_time_ms, rated, confidence",
+    "quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(response_time)",
+    "response_time",
 )
-_TURN_COLUMNS = "turns, timed, response_time_ms, response_time, rated, confidence"
 _OF = "provider = {provider:String}"
 
 
-def _by(key: str, where: str) -> tuple[str, str, str]:
-    calls = _rollup("provider_stats", f"{key}, {_CALL_COLUMNS}", where)
-    turns = _rollup("debate_stats", f"{key}, {_TURN_COLUMNS}", where)
-    return (
-        f"SELECT {key}, {_CALLS} FROM ({calls}) GROUP BY {key}",
-        f"SELECT {key}, {_TURNS} FROM ({turns}) GROUP BY {key}",
-        f"SELECT {key}, count(), countIf(won) FROM debate_outcomes FINAL WHERE {_ENDED} AND {where} GROUP BY {key}",
+def _sums(kind: str, rollup: str, columns: tuple[str, str, str], key: str, where: str) -> str:
+    names, quantiles, state = columns
+    sums = ", ".join(f"toFloat64(sum({name}))" for name in names.split(", "))
+    source = _rollup(rollup, f"{key}, {names}, {state}", where)
+    return f"SELECT '{kind}' AS kind, {key} AS name, [{sums}] AS sums, {quantiles} AS quantiles FROM ({source})"
+
+
+def _figures(key: str, where: str, grouped: str) -> str:
+    """Return one statement for all sums: a statement costs more to plan than these rows to read.
+
+    A row has what it is about, a name, the sums in the order of their fields, and quantiles.
+    """
+    won = (
+        f"SELECT 'outcomes' AS kind, {key} AS name, [toFloat64(count()), toFloat64(countIf(won))] AS sums, [0., 0., 0.]"
     )
+    parts = (
+        _sums("calls", "provider_stats", _CALLS, key, where),
+        _sums("turns", "debate_stats", _TURNS, key, where),
+        f"{won} AS quantiles FROM debate_outcomes FINAL WHERE {_ENDED} AND {where}",
+    )
+    return " UNION ALL ".join(f"{part} GROUP BY {key}{grouped}" for part in parts)
 
 
-PROVIDERS = _by("provider", "1")
-MODELS = _by("model", _OF)
-"""Three statements each: calls, turns, outcomes; the name first, then the fields of the sums in their order."""
+PROVIDERS = _figures("provider", "1", "")
+MODELS = _figures("model", _OF, " WITH ROLLUP")
+"""The models of one provider, and under an empty name all of them together."""
 
 ERRORS = f"SELECT sumMap(errors) FROM ({_rollup('provider_stats', 'errors', _OF)})"
 
@@ -75,12 +88,11 @@ GROUP BY day ORDER BY day
 """
 
 WINNERS = f"""
-SELECT provider, model, countIf(won) AS wins, count() AS debates
+SELECT provider, model, countIf(won) AS wins, count() AS debates, sum(countIf(leads)) OVER () AS ended,
+    sum(countIf(leads AND decided)) OVER () AS decisions
 FROM debate_outcomes FINAL WHERE {_ENDED} GROUP BY provider, model
 ORDER BY wins DESC, debates, provider, model LIMIT {{limit:UInt32}}
 """
-
-ENDED = f"SELECT uniqExact(debate_id), uniqExactIf(debate_id, decided) FROM debate_outcomes FINAL WHERE {_ENDED}"
 
 _DEBATE = "debate_id = {debate_id:String}"
 
