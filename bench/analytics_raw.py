@@ -44,7 +44,8 @@ _DUCK = {
 
 _CALLS = (
     "SELECT provider, count(), countIf(NOT success), avg(latency_ms), quantilesTDigest(0.5, 0.95, 0.99)(latency_ms),"
-    " sum(tokens_prompt), sum(cost) FROM provider_metrics WHERE timestamp >= now() - INTERVAL {days} DAY GROUP BY provider"
+    " sum(tokens_prompt), sum(cost) FROM provider_metrics WHERE timestamp >= now() - INTERVAL {days} DAY"
+    " GROUP BY provider"
 )
 _TURNS = (
     "SELECT provider, count(), avg(response_time_ms), quantilesTDigest(0.5, 0.95, 0.99)(response_time_ms),"
@@ -64,8 +65,8 @@ RAW = {
     "/entities/trends?days=7": (
         "SELECT toDate(timestamp) AS day, count(), uniqExact(entity_id), avg(entities_per_message)"
         " FROM entity_extraction_metrics WHERE timestamp >= today() - 6 GROUP BY day",
-        "SELECT entity_id, count() AS n FROM entity_extraction_metrics WHERE timestamp >= today() - 6 GROUP BY entity_id"
-        " ORDER BY n DESC LIMIT 20",
+        "SELECT entity_id, count() AS n FROM entity_extraction_metrics WHERE timestamp >= today() - 6"
+        " GROUP BY entity_id ORDER BY n DESC LIMIT 20",
     ),
 }
 """Endpoint -> the same question over the raw rows, where there is a rollup between."""

@@ -81,8 +81,8 @@ def outcomes(rows: int) -> str:
     return f"""
 SELECT
     {_at(f"({last})", rows)}, concat('d', toString(number)), ['A', 'B'][s + 1], NULL, {_NAMES}[p],
-    concat('model-', toString(p), '-', toString(p % 2)), cityHash64(number, 12) % 2 = s, s = 0, true, true, 5, 5, {PER_DEBATE},
-    now64(6)
+    concat('model-', toString(p), '-', toString(p % 2)), cityHash64(number, 12) % 2 = s, s = 0, true, true, 5, 5,
+    {PER_DEBATE}, now64(6)
 FROM
 (
     SELECT number, arrayJoin([0, 1]) AS s, cityHash64(number, 13 + s) % 6 + 1 AS p
