@@ -37,6 +37,14 @@ CONTEXT_SUMMARIES = Counter(
     "helixagent_context_summaries_total", "Summaries asked of a model: taken, or why not", ["result"]
 )
 
+JOURNAL_EVENTS = Counter(
+    "helixagent_journal_events_total",
+    "Events while Kafka or the ledger was away: kept; drained, or duplicate, when they were back; refused: no room",
+    ["result"],
+)
+JOURNAL_WAITING = Gauge("helixagent_journal_waiting_events", "Events that are in the journal and not in Kafka yet")
+JOURNAL_TORN = Counter("helixagent_journal_torn_bytes_total", "Bytes that could not be read when a journal was opened")
+
 
 def configure_logs(level: str = "INFO") -> None:
     """Send logs as one line each to stderr: coloured at a terminal, JSON otherwise."""

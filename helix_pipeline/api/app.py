@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -13,9 +14,11 @@ from helix_pipeline.api import analytics_query, context, datalake, evidence, hea
 from helix_pipeline.api.guard import Guard
 from helix_pipeline.api.problems import install
 from helix_pipeline.api.ui import routes as ui
+from helix_pipeline.services.context.numbering import numbered
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.services.jobs.desk import Desk
 from helix_pipeline.services.knowledge.stores import KnowledgeStores
+from helix_pipeline.services.outbox import Outbox
 from helix_pipeline.settings import Settings
 
 THREADS = 16
@@ -35,8 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.desk = Desk(settings)
     app.state.supervisor = app.state.desk.supervised()
-    app.state.context = ContextStores(settings)
-    app.state.knowledge = KnowledgeStores(settings)
+    app.state.outbox = Outbox(settings)
+    app.state.context = ContextStores(settings, app.state.outbox)
+    app.state.knowledge = KnowledgeStores(settings, app.state.outbox)
     for part in (context, knowledge, evidence, analytics_query, spark_jobs, datalake, health, ui):
         app.include_router(part.router)
     install(app)
@@ -51,10 +55,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     _keep_modules()
     supervisor = app.state.supervisor
     await run_in_threadpool(supervisor.__enter__)
+    await run_in_threadpool(app.state.outbox.start, partial(numbered, app.state.context))
     try:
         yield
     finally:
         await run_in_threadpool(supervisor.__exit__, None, None, None)
+        await run_in_threadpool(app.state.outbox.close)
         await run_in_threadpool(app.state.context.close)
         await run_in_threadpool(app.state.knowledge.close)
         gc.unfreeze()

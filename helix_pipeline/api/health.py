@@ -10,13 +10,14 @@ from pyarrow import fs
 
 from helix_pipeline.api.models import Health
 from helix_pipeline.errors import HelixError, StoreError
+from helix_pipeline.services.outbox import JournalState
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.lake import open_lake
 from helix_pipeline.stores.postgres import connect
 
 LIMIT_S = 1.0
 router = APIRouter(tags=["Health"])
-_pool = ThreadPoolExecutor(4, "readiness")
+_pool = ThreadPoolExecutor(8, "readiness")
 
 
 @router.get("/livez")
@@ -27,22 +28,39 @@ def livez() -> Health:
 
 @router.get("/readyz", responses={int(HTTPStatus.SERVICE_UNAVAILABLE): {"model": Health}})
 def readyz(request: Request, response: Response) -> Health:
-    """Ask PostgreSQL, the lake and the graph, a second at most, and whether jobs are followed.
+    """Ask PostgreSQL, the lake, Kafka and the graph, a second at most, and whether jobs are followed.
 
-    Without Neo4j the API is still ready: `graph` says `degraded` and why, and questions go to the last snapshot.
+    Without Neo4j the API is still ready: `graph` says `degraded` and why, and questions go to the last snapshot. So it
+    is without Kafka: new events go into the journal.
     """
     settings: Settings = request.app.state.settings
-    checks = {"postgres": lambda: _ask_postgres(settings), "lake": lambda: _ask_lake(settings)}
-    found = _checked({**checks, "graph": lambda: request.app.state.knowledge.ping(LIMIT_S)})
+    needed: dict[str, Callable[[], object]] = {
+        "postgres": lambda: _ask_postgres(settings),
+        "lake": lambda: _ask_lake(settings),
+    }
+    spared: dict[str, Callable[[], object]] = {
+        "graph": lambda: request.app.state.knowledge.ping(LIMIT_S),
+        "kafka": request.app.state.context.log.state,
+    }
+    found = _checked({**needed, **spared})
+    found["journal"] = _journal(request.app.state.outbox.state())
     found["supervisor"] = "ok" if request.app.state.supervisor.alive else "ended: restart the API"
-    ready = all(state == "ok" for name, state in found.items() if name != "graph")
-    if found["graph"] != "ok":
-        found["graph"] = f"degraded: {found['graph']}"
+    for name in (*spared, "journal"):
+        found[name] = found[name] if found[name] == "ok" else f"degraded: {found[name]}"
+    ready = all(state == "ok" or state.startswith("degraded") for state in found.values())
     response.status_code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
     return Health(status="ready" if ready else "not ready", checks=found)
 
 
-def _checked(checks: Mapping[str, Callable[[], None]]) -> dict[str, str]:
+def _journal(found: JournalState) -> str:
+    if found.state == "empty":
+        return "ok"
+    size = f"{found.nbytes:,} of {found.max_bytes:,} bytes"
+    kept = f"{found.events} events in {size}, the oldest {found.oldest_s or 0:.0f} s old"
+    return f"{found.state}, {kept}: {found.reason}" if found.events else f"{found.state}: {found.reason}"
+
+
+def _checked(checks: Mapping[str, Callable[[], object]]) -> dict[str, str]:
     asked = {name: _pool.submit(check) for name, check in checks.items()}
     found = {}
     for name, answer in asked.items():

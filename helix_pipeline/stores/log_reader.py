@@ -20,7 +20,7 @@ from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.kafka_client import admin_client, reader_config, result_of
 
-ANSWER_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 2.0
 """How long the brokers may take to say where a partition ends."""
 
 AWAY_S = 5.0
@@ -67,6 +67,7 @@ class LogReader:
         except StoreError:
             self._away_until = time.monotonic() + AWAY_S
             raise
+        self._away_until = 0.0
         return TopicState(str(found.topic_id), len(found.partitions))
 
     def ends(self, partition: int) -> tuple[int, int]:
@@ -80,6 +81,7 @@ class LogReader:
             self._away_until = time.monotonic() + AWAY_S
             reason = f"does not say where partition {partition} of {self._topic} ends ({error.args[0].str()})"
             raise StoreError(f"Kafka at {self._settings.kafka.address} {reason}") from None
+        self._away_until = 0.0
         return low, high
 
     def read(self, partition: int, start: int, end: int, deadline: float) -> Iterator[list[Message]]:
@@ -108,8 +110,13 @@ class LogReader:
         raise StoreError(f"Kafka: cannot read {self._topic} partition {record.partition()}: {error.str()}")
 
     def _ask_again(self) -> None:
-        if time.monotonic() < self._away_until:
-            raise StoreError(f"Kafka at {self._settings.kafka.address} did not answer a moment ago")
+        """Raise StoreError while brokers that did not answer are left alone; after that one caller asks first."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._away_until:
+                raise StoreError(f"Kafka at {self._settings.kafka.address} did not answer a moment ago")
+            if self._away_until:
+                self._away_until = now + ANSWER_TIMEOUT_S
 
     @contextmanager
     def _consumer(self) -> Iterator[Consumer]:
