@@ -60,7 +60,8 @@ class LogReader:
         """Return what the brokers say of the topic. Raises StoreError where they do not answer, or have none."""
         self._ask_again()
         with self._lock:
-            self._admin = self._admin or admin_client(self._settings)
+            if self._admin is None:  # an idle client is false: it counts the requests under way
+                self._admin = admin_client(self._settings)
         asked = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=ANSWER_TIMEOUT_S)
         try:
             found = result_of(asked[self._topic], self._settings, f"describe topic {self._topic}")
