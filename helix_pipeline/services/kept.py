@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Self
 
 import msgspec
@@ -52,7 +52,7 @@ class KeptEvents:
         self._ids: set[bytes] = set()
         self._count = 0
         self.full = False
-        self._lock = Lock()
+        self._lock, self._emptied = Lock(), Event()
         JOURNAL_TORN.inc(journal.torn_bytes)
         for number, payload in journal.frames():
             self._enter(number, _decoder.decode(payload).events)
@@ -73,6 +73,11 @@ class KeptEvents:
     def empty(self) -> bool:
         """Whether no event is kept, nor about to be."""
         return self._journal.empty
+
+    def wait_empty(self, limit_s: float) -> bool:
+        """Wait until nothing is kept, so many seconds at most; return whether that is so."""
+        self._emptied.wait(limit_s)
+        return self.empty
 
     @property
     def nbytes(self) -> int:
@@ -102,6 +107,7 @@ class KeptEvents:
         new = [event for event in once(events) if _id(event) not in self._ids]
         if not new:
             return 0
+        self._emptied.clear()
         try:
             number = self._journal.append(_encoder.encode(Frame(time.time(), new)))
         except JournalFullError:
@@ -134,6 +140,8 @@ class KeptEvents:
             self.full = False
             for number, frame in frames:
                 self._leave(number, frame.events)
+            if self.empty:
+                self._emptied.set()
 
     def _enter(self, number: int, events: Sequence[KeptEvent]) -> None:
         for place in {_place(event) for event in events}:

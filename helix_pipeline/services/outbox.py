@@ -1,7 +1,7 @@
 """Where new events go: to Kafka through the ledger or, while one of these is away, into the journal of this process.
 
 What the journal keeps is accepted: it is on the disk, and the drain publishes it, in the order of acceptance, once
-both are back. As long as anything is kept, everything new goes behind it, and nobody waits for Kafka.
+both are back. As long as anything is kept, everything new goes behind it, and nobody waits for what is away.
 """
 
 import time
@@ -103,7 +103,7 @@ class Outbox:
         """
         if self._kept is None:
             return direct(self._publisher.publish)
-        if not self._kept.empty:
+        if not (self._kept.empty or self._soon_empty()):
             return keep()
         try:
             return self._in_time(direct, LIMIT_S + size / EVENTS_PER_S)
@@ -141,6 +141,11 @@ class Outbox:
         if kept.full:
             return JournalState("full", self._drain.reason, *figures)
         return JournalState("waiting" if self._drain.reason else "draining", self._drain.reason, *figures)
+
+    def _soon_empty(self) -> bool:
+        """Wait for a drain that is at work: it would not come to an end if events came faster than it takes them."""
+        assert self._kept is not None and self._drain is not None
+        return not self._drain.reason and self._kept.wait_empty(LIMIT_S)
 
     def _away(self, reason: str) -> None:
         assert self._drain is not None

@@ -105,6 +105,13 @@ def test_an_end_of_zeros_is_no_frame(root: Path, zeros: int) -> None:
     assert contents(place) == []
 
 
+def test_a_frame_that_is_there_again_is_not_taken_twice(tmp_path: Path) -> None:
+    segment = written(tmp_path, [b"a", b"b"])
+    with segment.open("ab") as file:
+        file.write(segment.read_bytes())
+    assert contents(tmp_path) == [b"a", b"b"]
+
+
 def test_damage_in_the_middle_leaves_later_segments_as_they_are(tmp_path: Path) -> None:
     payload = bytes(journal.SEGMENT_BYTES // 2)
     with Journal(tmp_path, MAX << 6) as opened:
