@@ -15,6 +15,7 @@ from typing import Self
 import msgspec
 import structlog
 
+from helix_pipeline.errors import StoreError
 from helix_pipeline.formats.wire import Encoded
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.journal import Journal, JournalFullError, JournalHeldError
@@ -43,7 +44,8 @@ _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Frame)
 class KeptEvents:
     """A journal with an index in memory, which takes about as much as the journal at most. Safe for threads.
 
-    `full` while there was no room for the last events that should be kept.
+    `full` while there was no room for the last events that should be kept. Raises StoreError for a journal that holds
+    something else.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -54,8 +56,12 @@ class KeptEvents:
         self.full = False
         self._lock, self._emptied = Lock(), Event()
         JOURNAL_TORN.inc(journal.torn_bytes)
-        for number, payload in journal.frames():
-            self._enter(number, _decoder.decode(payload).events)
+        try:
+            for number, payload in journal.frames():
+                self._enter(number, _decoder.decode(payload).events)
+        except msgspec.MsgspecError as error:
+            self.close()
+            raise StoreError(f"{journal.folder} is a journal of another version ({error}): move it away") from None
         if self._count:
             _log.warning("events of an earlier process are in the journal", events=self._count)
 
@@ -63,6 +69,10 @@ class KeptEvents:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the journal; what is in it stays."""
         self._counted(-self._count)
         self._journal.close()
 

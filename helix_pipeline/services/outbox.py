@@ -86,14 +86,15 @@ class Outbox:
         self._drain.start()
 
     def close(self) -> None:
-        """End the drain and disconnect; what is kept stays on the disk."""
+        """End the drain and disconnect; what is kept stays on the disk. Doing it again changes nothing."""
         if self._drain:
             self._drain.stop()
         self._publisher.abort()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._publisher.close()
         if self._kept:
-            self._kept.__exit__()
+            self._kept.close()
+            self._kept, self._off = None, "it is closed"
 
     def send(self, direct: Callable[[Publish], _T], keep: Callable[[], _T], size: int = 1) -> _T:
         """Return what `direct` does with Kafka or, where that is away or slow, what `keep` does with the journal.

@@ -64,7 +64,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self.max_bytes = max_bytes
         self.torn_bytes = 0
         self._frames: dict[int, Place] = {}
@@ -121,13 +121,13 @@ class Journal:
         waiting = _Waiting(payload)
         with self._state:
             if self._size() + HEAD_BYTES + len(payload) > self.max_bytes:
-                raise JournalFullError(f"the journal {self._folder} is full: it may have {self.max_bytes:,} bytes")
+                raise JournalFullError(f"the journal {self.folder} is full: it may have {self.max_bytes:,} bytes")
             self._waiting.append(waiting)
         with self._writing:
             if waiting.number is None and waiting.error is None:
                 self._write_waiting()
         if waiting.number is None:
-            raise StoreError(f"journal: cannot write to {self._folder}: {waiting.error}")
+            raise StoreError(f"journal: cannot write to {self.folder}: {waiting.error}")
         return waiting.number
 
     def head(self, nbytes: int) -> list[tuple[int, bytes]]:
@@ -213,11 +213,11 @@ class Journal:
         if self._file and self._segments[-1].size >= SEGMENT_BYTES:
             self._end_segment()
         if self._file is None:
-            path = self._folder / f"{self._next:020}{_SUFFIX}"
+            path = self.folder / f"{self._next:020}{_SUFFIX}"
             self._file = FileIO(path, "xb")
             with self._state:
                 self._segments.append(_Segment(path, self._next - 1, 0))
-            sync(self._folder)
+            sync(self.folder)
         return self._file
 
     def _end_segment(self) -> None:
@@ -241,11 +241,11 @@ class Journal:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise JournalHeldError(f"the journal {self._folder} is held by another process") from None
+            raise JournalHeldError(f"the journal {self.folder} is held by another process") from None
 
     def _recover(self) -> None:
         """Find the frames that are there. What was written but not yet synced when its process died is synced now."""
-        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+        for path in sorted(self.folder.glob(f"*{_SUFFIX}")):
             data = path.read_bytes()
             self._next = max(self._next, int(path.stem))
             segment = _Segment(path, self._next - 1, 0)
@@ -258,7 +258,7 @@ class Journal:
             if not segment.size:
                 path.unlink()
                 self._segments.remove(segment)
-        sync(self._folder)
+        sync(self.folder)
 
     def _cut(self, path: Path, end: int, rest: bytes) -> None:
         """Keep the part of a segment that cannot be read beside it."""

@@ -58,6 +58,6 @@ def says_what_is_off(api: Api) -> None:
     found = ready.json()["checks"]
     assert (ready.status_code, found["lake"], found["supervisor"]) == (503, "ok", "ok")
     assert found["postgres"].startswith("PostgreSQL does not answer")
-    assert found["graph"].startswith("degraded: Neo4j at") and found["kafka"].startswith("degraded: Kafka at")
+    assert found["graph"].startswith("degraded: ") and found["kafka"].startswith("degraded: ")
     assert found["journal"].startswith("degraded: waiting")
     assert httpx.get(f"{api.url}/v1/spark/jobs", timeout=ANSWER_S).status_code == 503

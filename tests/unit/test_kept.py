@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helix_pipeline.errors import StoreError
 from helix_pipeline.formats.wire import Encoded
 from helix_pipeline.services.kept import KeptEvent, KeptEvents, left_behind, open_other, open_own
 from helix_pipeline.settings import Settings, load
@@ -68,6 +69,14 @@ def test_a_full_journal_is_said_until_there_is_room_and_counted(settings: Settin
         kept.drop(kept.head(1))
         assert (kept.full, kept.since()) == (False, None)
     assert JOURNAL_EVENTS.labels("refused")._value.get() == refused + 1
+
+
+def test_what_holds_something_else_is_refused_by_its_name(tmp_path: Path) -> None:
+    with Journal(tmp_path, 1 << 20) as journal:
+        journal.append(b"something else")
+    with pytest.raises(StoreError, match="is a journal of another version"):
+        KeptEvents(Journal(tmp_path, 1 << 20))
+    Journal(tmp_path, 1 << 20).close()
 
 
 def test_each_process_has_its_own_and_finds_what_others_left(settings: Settings) -> None:

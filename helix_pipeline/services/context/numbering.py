@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 from helix_pipeline.contracts.events import MessageAdded
 from helix_pipeline.contracts.topics import CONVERSATIONS
 from helix_pipeline.errors import NotFoundError, StoreError
-from helix_pipeline.formats.wire import Encoded, encode
+from helix_pipeline.formats.wire import Encoded, UnpublishableError, encode
 from helix_pipeline.services.context.current import acknowledged
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.services.kept import KeptEvent
@@ -53,9 +53,17 @@ def _numbered(
         said = MessageAdded.model_validate_json(records[place].value)
         if not events[place].numbered:
             said = said.model_copy(update={"sequence": following[name]})
-            records[place] = encode(said, stores.settings.kafka.max_message_bytes + DIGITS)
+            records[place] = _encoded(said, stores.settings.kafka.max_message_bytes + DIGITS)
         following[name] = max(following[name], said.sequence + 1)
     return records
+
+
+def _encoded(said: MessageAdded, max_bytes: int) -> Encoded:
+    """Return the record of a message that was accepted under other settings, maybe. Raises StoreError."""
+    try:
+        return encode(said, max_bytes)
+    except UnpublishableError as error:
+        raise StoreError(f"message {said.message_id!r} was accepted and cannot be published now: {error}") from None
 
 
 def _known(stores: ContextStores, connection: psycopg.Connection[TupleRow], events: Sequence[KeptEvent]) -> list[bool]:
