@@ -153,8 +153,9 @@ class Outbox:
         self._drain.away(reason)
 
     def _in_time(self, direct: Callable[[Publish], _T], limit_s: float) -> _T:
-        """Do it on another thread. Raises StoreError where it takes too long; then it publishes nothing any more,
-        unless it is just about it.
+        """Do it on another thread, for so long at most.
+
+        Raises StoreError where it takes longer: then it publishes nothing any more, unless it is just about it.
         """
         given_up = False
 
