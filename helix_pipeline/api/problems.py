@@ -65,9 +65,9 @@ def problems(*codes: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     return {int(code): {"description": code.phrase, "model": Problem, "content": content} for code in codes}
 
 
-def status_of(stored: Stored) -> HTTPStatus:
+def status_of(stored: Stored) -> int:
     """Return the status of an answer to a write: what the journal has is accepted, and on its way."""
-    return HTTPStatus.CREATED if stored == "kafka" else HTTPStatus.ACCEPTED
+    return int(HTTPStatus.CREATED if stored == "kafka" else HTTPStatus.ACCEPTED)
 
 
 def install(app: FastAPI) -> None:
