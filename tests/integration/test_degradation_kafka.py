@@ -75,7 +75,7 @@ def test_the_api_is_killed_while_the_journal_has_events_and_while_it_is_drained(
     with talking(api) as talkers:
         said_more(talkers, 3, "kafka")
         kill(settings, ["kafka"])
-        said_more(talkers, 200, "journal")
+        said_more(talkers, 120, "journal")
         api.stop(signal.SIGKILL)
         api.start()
         said_more(talkers, 5, "journal")
