@@ -225,6 +225,7 @@ def test_a_stated_entity_is_in_kafka_once(graph: TestClient, api_settings: Setti
         "type": "TECH",
         "event_id": event_id,
         "accepted": True,
+        "stored": "kafka",
     }
     assert again.json() == first.json() | {"accepted": False}
     [event] = published(api_settings, event_id)

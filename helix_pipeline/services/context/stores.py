@@ -19,7 +19,7 @@ from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS
 from helix_pipeline.contracts.topics import CONVERSATIONS
 from helix_pipeline.errors import StoreError
 from helix_pipeline.services.context.cache import open_caches
-from helix_pipeline.services.publishing import StandingPublisher
+from helix_pipeline.services.outbox import Outbox
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.lake import open_lake, open_table
 from helix_pipeline.stores.log_reader import LogReader
@@ -29,15 +29,18 @@ AWAY_S = 5.0
 
 
 class ContextStores:
-    """The stores of one installation and the caches over them. Safe for threads; close it, or use it in a `with`."""
+    """The stores of one installation and the caches over them. Safe for threads; close it, or use it in a `with`.
 
-    def __init__(self, settings: Settings) -> None:
+    `outbox` takes new messages; an outbox of its own has no journal.
+    """
+
+    def __init__(self, settings: Settings, outbox: Outbox | None = None) -> None:
         self.settings = settings
         self.log = LogReader(settings, CONVERSATIONS)
         self.caches = open_caches(settings)
         self._client: Client | None = None
         self._away_until = 0.0
-        self.publisher = StandingPublisher(settings)
+        self.outbox = outbox or Outbox(settings)
         self._lock = Lock()
 
     def __enter__(self) -> Self:
@@ -52,7 +55,7 @@ class ContextStores:
         self.caches.close()
         if self._client:
             self._client.close()
-        self.publisher.close()
+        self.outbox.close()
 
     @contextmanager
     def house(self) -> Iterator[Client]:
