@@ -167,7 +167,7 @@ def _debates() -> list[Json]:
         plot(
             "Debates a day",
             "By how they ended.",
-            series(f"SELECT {day}, countIf(decided) AS decided, countIf(NOT decided) AS undecided {by_day}"),
+            series(f'SELECT {day}, countIf(decided) AS "with a winner", countIf(NOT decided) AS "without" {by_day}'),
             bars=True,
             stacked=True,
             every="1d",
