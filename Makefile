@@ -78,8 +78,8 @@ train-entities: setup ## train both recognisers of entities; torch and texts are
 	@PYTHONPATH=build/entities $(BIN)/python training/encoder_pretraining.py
 	@PYTHONPATH=build/entities $(BIN)/python training/entities_encoder.py
 
-screenshots: setup ## docs/graph.png, from what the servers hold after `make demo` (needs Chromium and its driver)
-	@PYTHONPATH=bench:tests/api $(BIN)/python tests/screenshots.py $(if $(ENTITY),--entity "$(ENTITY)")
+screenshots: setup ## docs/graph.png and docs/status.png, from what the servers hold after `make demo` (needs Chromium and its driver)
+	@PYTHONPATH=bench:tests:tests/api $(BIN)/python tests/screenshots.py $(if $(ENTITY),--entity "$(ENTITY)")
 
 dashboards: setup ## write docker/grafana/dashboards from their source
 	@$(BIN)/python docker/grafana/source

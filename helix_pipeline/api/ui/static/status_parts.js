@@ -44,15 +44,15 @@ export function healthPart({ status, components, ...others }) {
 }
 
 const STORES = [
-  ["Store", ([key]) => called(key)],
+  ["Store", ([key]) => called(key), "word"],
   ["Status", ([, one]) => badge(one.status)],
-  ["Version", ([, one]) => one.version ?? NONE],
-  ["Answer", ([, one]) => milliseconds(one.latency_ms), "number"],
+  ["Version", ([, one]) => one.version ?? NONE, "word"],
+  ["Latency", ([, one]) => milliseconds(one.latency_ms), "number"],
   ["Detail", ([, one]) => one.detail ?? (one.brokers === undefined ? "" : `brokers: ${one.brokers}`), "text"],
 ];
 
 const STREAMS = [
-  ["Stream", (one) => one.query],
+  ["Stream", (one) => one.query, "word"],
   ["State", (one) => badge(one.state)],
   ["Records/s", (one) => amount(one.rows_per_second), "number"],
   ["Behind", (one) => amount(one.lag), "number"],
@@ -75,7 +75,7 @@ export function providersPart({ providers, series, from, to, degraded, notes }) 
     ["Mean", (one) => milliseconds(one.avg_response_time_ms), "number"],
     ["p95", (one) => milliseconds(one.p95_response_time_ms), "number"],
     ["Errors", (one) => percent(one.error_rate), "number"],
-    ["Wins", wins, "number"],
+    ["Win rate", wins, "number"],
     ["Confidence", (one) => percent(one.avg_confidence), "number"],
   ];
   const said = degraded ? ["ClickHouse is away: these figures are of the lake.", ...notes] : notes;
