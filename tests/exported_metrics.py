@@ -27,18 +27,6 @@ VALUES = {
 }
 
 PENDING: tuple[tuple[type[MetricWrapperBase], str, tuple[str, ...]], ...] = (
-    (Counter, "helixagent_kafka_messages_produced_total", ("topic",)),
-    (Counter, "helixagent_kafka_messages_consumed_total", ("topic",)),
-    (Counter, "helixagent_clickhouse_queries_total", ("kind", "result")),
-    (Histogram, "helixagent_clickhouse_query_duration_seconds", ("kind",)),
-    (Counter, "helixagent_clickhouse_rows_inserted_total", ("table",)),
-    (Counter, "helixagent_neo4j_queries_total", ("kind", "result")),
-    (Counter, "helixagent_neo4j_nodes_created_total", ()),
-    (Counter, "helixagent_neo4j_relationships_created_total", ()),
-    (Gauge, "helixagent_bigdata_component_healthy", ("component",)),
-    (Gauge, "helixagent_stream_freshness_seconds", ("query",)),
-    (Counter, "helixagent_http_requests_total", ("route", "method", "status")),
-    (Histogram, "helixagent_http_request_duration_seconds", ("route", "method")),
     (Gauge, "helixagent_journal_waiting_events", ()),
     (Counter, "helixagent_journal_events_total", ("result",)),
 )
