@@ -1,6 +1,6 @@
 """Entity Growth: what messages name, what is new, what rises, and how the knowledge graph grows with it."""
 
-from panels import CLICKHOUSE, Json, choice, dashboard, heading, metric, plot, rows, series, stat, table
+from panels import CLICKHOUSE, Json, choice, dashboard, heading, metric, now, plot, rows, series, stat, table
 from rollups import chosen, share, within
 
 _OF_TYPE = chosen("type", "type")
@@ -43,7 +43,7 @@ def _numbers() -> list[Json]:
         stat(
             "Nodes created",
             "In Neo4j by the streams, in the range.",
-            metric("sum(increase(helixagent_neo4j_nodes_created_total[$__range]))"),
+            now("sum(increase(helixagent_neo4j_nodes_created_total[$__range]))"),
         ),
     ]
 
