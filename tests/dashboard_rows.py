@@ -35,8 +35,8 @@ ROWS = (
     """INSERT INTO usage_stats (timestamp, request_id, method, route, status, duration_ms)
     SELECT {at} - number, toString(number), 'GET', '/livez', if(number % 5, 200, 503), number FROM numbers(20)""",
     """INSERT INTO compression_stats (timestamp, conversation_id, strategy, cached, original_messages,
-        compressed_messages, original_tokens, compressed_tokens, quality_score, duration_ms)
-    SELECT {at} - number * 60, 'c', 'hybrid', number % 2, 10, 3, 1000, 300, 0.9, 40 FROM numbers(10)""",
+        original_tokens, compressed_tokens, quality_score, duration_ms)
+    SELECT {at} - number * 60, 'c', 'hybrid', number % 2, 10, 1000, 300, 0.9, 40 FROM numbers(10)""",
 )
 
 
