@@ -37,10 +37,10 @@ from helix_pipeline.settings import Settings
 
 PARTS: Mapping[str, Sequence[APIRouter]] = {
     "infinite_context": (context.router,),
-    "knowledge_graph": (knowledge.router, evidence.router, ui.router),
+    "knowledge_graph": (knowledge.router, evidence.router, ui.graph_router),
     "analytics": (analytics.router, analytics_query.router),
 }
-"""The routes of each component; those of jobs, archive, health and metrics belong to none."""
+"""The routes of each component; those of jobs, archive, health, metrics and the page of the status belong to none."""
 
 THREADS = 16
 """Requests that are worked on at a time, each with a connection to PostgreSQL; the others wait."""
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     for component, parts in PARTS.items():
         for part in parts:
             app.include_router(part, dependencies=[Depends(requires(component))])
-    for plain in (spark_jobs, datalake, health, metrics):
+    for plain in (spark_jobs, datalake, health, metrics, ui):
         app.include_router(plain.router)
     install(app)
     bounds = {f"{context.PREFIX}/messages": settings.kafka.max_message_bytes}
