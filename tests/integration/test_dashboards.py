@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 from dashboard_rows import fill
-from exported_metrics import PENDING
 from grafana import CLICKHOUSE, DASHBOARDS, DOCKER, PROMETHEUS, Query, Range, panels, promql, queries, sql, variables
-from prometheus_client import REGISTRY
 from prometheus_server import Prometheus, metrics_in, scraping
 
 from helix_pipeline.settings import Settings, load
@@ -106,11 +104,6 @@ def test_each_query_of_prometheus_finds_series_of_metrics_that_are_exported(serv
     assert found or "ALERTS" in expression, expression
     legends = re.findall(r"\{\{(\w+)\}\}", query.target["legendFormat"])
     assert all(set(legends) <= set(series["metric"]) for series in found)
-
-
-def test_no_metric_is_called_pending_that_is_there() -> None:
-    there = set(REGISTRY._names_to_collectors)
-    assert [name for _, name, _ in PENDING if {name, f"{name}_count"} & there] == []
 
 
 def test_variables_of_prometheus_have_values(server: Prometheus) -> None:
