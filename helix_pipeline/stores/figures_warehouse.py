@@ -41,23 +41,23 @@ class WarehouseFigures:
 
     def providers(self, within: Window) -> list[Figures]:
         """Return the sums of each provider."""
-        return _figures(self._rows("providers", sql.PROVIDERS, _times(within)))
+        return _figures(self._rows("providers", sql.PROVIDERS[within.long], _times(within)))
 
     def models(self, within: Window, provider: str) -> tuple[Figures, list[Figures]]:
         """Return the sums of a provider, and those of each of its models."""
-        rows = self._rows("models", sql.MODELS, _times(within) | {"provider": provider})
+        rows = self._rows("models", sql.MODELS[within.long], _times(within) | {"provider": provider})
         whole = _figures([(kind, provider, *sums) for kind, name, *sums in rows if not name])
         return whole[0] if whole else Figures(provider), _figures([row for row in rows if row[1]])
 
     def errors(self, within: Window, provider: str) -> dict[str, int]:
         """Return how often calls failed, by the type of the error."""
-        ((found,),) = self._rows("errors", sql.ERRORS, _times(within) | {"provider": provider})
+        ((found,),) = self._rows("errors", sql.ERRORS[within.long], _times(within) | {"provider": provider})
         return dict(sorted(found.items()))
 
     def series(self, within: Window, bucket: Bucket, provider: str = "") -> list[Sample]:
         """Return the calls by bucket and provider."""
         statement = sql.series(bucket, bool(provider))
-        values = _times(within) | ({"provider": provider} if provider else {})
+        values = _times(within, bucket == "day") | ({"provider": provider} if provider else {})
         return [Sample(_utc(at), *rest) for at, *rest in self._rows("series", statement, values)]
 
     def conversations(self, within: Window) -> list[ConversationDay]:
@@ -147,9 +147,9 @@ def _side(participant: str, about: tuple[str | None, str, str], *sums: Any) -> S
     return Side(participant, position, provider, model, Turns(*_summed(sums)))
 
 
-def _times(within: Window) -> dict[str, str]:
-    hours = within.whole_hours_from
-    return {"since": _text(within.since), "hours": _text(hours), "until": _text(within.until)}
+def _times(within: Window, by_day: bool | None = None) -> dict[str, str]:
+    whole = within.whole_from(within.long if by_day is None else by_day)
+    return {"since": _text(within.since), "whole": _text(whole), "until": _text(within.until)}
 
 
 def _text(at: datetime) -> str:

@@ -77,6 +77,15 @@ def test_the_quantiles_of_the_rollups_are_those_of_the_calls(readers: list[Analy
         assert figures.calls.latency == pytest.approx(true, rel=SKETCH)
 
 
+def test_a_long_window_begins_with_hours_and_goes_on_with_days(readers: list[AnalyticsReader], rows: Rows):
+    asked = window("8d", NOW + timedelta(days=6, hours=3))
+    mine = within(rows, asked)
+    assert asked.long
+    assert {one["timestamp"] < asked.whole_from(by_day=True) for one in mine} == {True, False}
+    alike(*(reader.providers(asked) for reader in readers))
+    assert sum(one.calls.requests for one in readers[0].providers(asked)) == len(mine)
+
+
 @pytest.mark.parametrize("text", WINDOWS)
 def test_both_readers_say_the_same_of_providers_and_models(readers: list[AnalyticsReader], text: str):
     asked = window(text, NOW)
