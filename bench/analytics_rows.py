@@ -100,7 +100,7 @@ FROM (SELECT number, cityHash64(number, 1) % 30 + 1 AS n FROM numbers({{first:UI
 
 
 def entities(rows: int) -> str:
-    """Return the SELECT of what messages name: a long tail of 50,000 entities."""
+    """Return the SELECT of what messages name: 50,000 entities by Zipf's law."""
     return f"""
 SELECT
     {_at("number", rows)}, concat('c', toString(intDiv(number, 20))), concat('m', toString(intDiv(number, 2))),
@@ -108,7 +108,7 @@ SELECT
     now64(6)
 FROM
 (
-    SELECT number, toUInt32(50000 * pow({_unit("number", 1)}, 3)) AS e
+    SELECT number, toUInt32(pow(50000, {_unit("number", 1)})) AS e
     FROM numbers({{first:UInt64}}, {{count:UInt64}})
 )"""
 

@@ -148,8 +148,13 @@ ENTITY_RISES = """
 SELECT entity_id, max(name), any(type), sumIf(mentions, day >= toDate({since:DateTime('UTC')})) AS now,
     sumIf(mentions, day < toDate({since:DateTime('UTC')}))
 FROM entity_stats_daily
-WHERE day >= toDate({before:DateTime('UTC')}) AND day < toDate({until:DateTime('UTC')})
-GROUP BY entity_id HAVING now > 0 ORDER BY now DESC, entity_id LIMIT {limit:UInt32}
+WHERE day >= toDate({before:DateTime('UTC')}) AND day < toDate({until:DateTime('UTC')}) AND entity_id IN
+(
+    SELECT entity_id FROM entity_stats_daily
+    WHERE day >= toDate({since:DateTime('UTC')}) AND day < toDate({until:DateTime('UTC')})
+    GROUP BY entity_id ORDER BY sum(mentions) DESC, entity_id LIMIT {limit:UInt32}
+)
+GROUP BY entity_id ORDER BY now DESC, entity_id
 """
 
 COMPRESSIONS = """

@@ -157,6 +157,11 @@ def checks(api: Api) -> dict[str, str]:
     return dict(httpx.get(f"{api.url}/readyz", timeout=ANSWER_S).json()["checks"])
 
 
+def components(api: Api) -> dict[str, str]:
+    """How /health says that the components are."""
+    return dict(httpx.get(f"{api.url}/health", timeout=ANSWER_S).json()["bigdata"])
+
+
 def drained(api: Api) -> None:
     """Wait until the journal is empty."""
     wait_for(lambda: checks(api)["journal"] == "ok", DRAIN_S, f"the drain; {checks(api)}")

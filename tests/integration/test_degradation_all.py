@@ -7,7 +7,7 @@ import httpx
 import pytest
 from api_process import Api, running, wait_for
 from context_stores import Installation, said
-from outage import ANSWER_S, checks, compare, drained, kill, own_api, said_more, talking
+from outage import ANSWER_S, checks, compare, components, drained, kill, own_api, said_more, talking
 
 from helix_pipeline.local import servers
 from helix_pipeline.settings import Settings
@@ -57,7 +57,9 @@ def says_what_is_off(api: Api) -> None:
     ready = httpx.get(f"{api.url}/readyz", timeout=ANSWER_S)
     found = ready.json()["checks"]
     assert (ready.status_code, found["lake"], found["supervisor"]) == (503, "ok", "ok")
-    assert found["postgres"].startswith("PostgreSQL does not answer")
+    assert "Connection refused" in found["postgres"]
+    states = {"infinite_context": "degraded", "knowledge_graph": "unhealthy", "analytics": "degraded"}
+    assert states.items() <= components(api).items()
     assert found["graph"].startswith("degraded: ") and found["kafka"].startswith("degraded: ")
     assert found["journal"].startswith("degraded: waiting")
     assert httpx.get(f"{api.url}/v1/spark/jobs", timeout=ANSWER_S).status_code == 503

@@ -9,7 +9,19 @@ import psutil
 import pytest
 from api_process import Api, running, wait_for
 from context_stores import Installation
-from outage import ANSWER_S, checks, compare, drained, drained_in_part, in_kafka, kill, own_api, said_more, talking
+from outage import (
+    ANSWER_S,
+    checks,
+    compare,
+    components,
+    drained,
+    drained_in_part,
+    in_kafka,
+    kill,
+    own_api,
+    said_more,
+    talking,
+)
 
 from helix_pipeline.contracts.topics import KNOWLEDGE
 from helix_pipeline.local import servers
@@ -46,6 +58,7 @@ def test_nothing_is_lost_or_doubled_when_kafka_is_killed_under_load(api: Api, se
         assert found["kafka"].startswith("degraded: ")
         assert found["journal"].startswith("degraded: waiting")
         assert "events in" in found["journal"] and "the oldest" in found["journal"]
+        assert components(api)["infinite_context"] == "degraded"
         servers.up(settings, ["kafka"])
         said_more(talkers, 5, "kafka")
     drained(api)
