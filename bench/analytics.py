@@ -79,7 +79,12 @@ def main() -> None:
 def clickhouse(folder: Path) -> Iterator[Settings]:
     """Run a ClickHouse of its own, with all tables."""
     ports = dict(zip(("clickhouse.port", "api.port", "postgres.port"), free_ports(3), strict=True))
-    flags = {"home": str(folder), "streams.metrics_port": 0, "clickhouse.timeout_s": 600, "clickhouse.ttl_days": 3650}
+    flags = {
+        "home": str(folder),
+        "streams.metrics_port": 0,
+        "clickhouse.timeout_s": 600,
+        "retention.clickhouse_days": 3650,
+    }
     settings = load(environ={}, flags={**ports, **flags})
     try:
         servers.up(settings, ["clickhouse", "postgres"])

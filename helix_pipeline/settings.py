@@ -30,6 +30,7 @@ from helix_pipeline.settings_sections import (
     MetricsSettings,
     Neo4jSettings,
     PostgresSettings,
+    RetentionSettings,
     S3Settings,
     Section,
     SparkSettings,
@@ -48,6 +49,7 @@ class Settings(Section):
     postgres: PostgresSettings = PostgresSettings()
     lake: LakeSettings = LakeSettings()
     graph: GraphSettings = GraphSettings()
+    retention: RetentionSettings = RetentionSettings()
     minio: S3Settings = S3Settings()
     streams: StreamSettings = StreamSettings()
     spark: SparkSettings = SparkSettings()
@@ -106,7 +108,9 @@ ENVIRONMENT: dict[str, str] = {
     "GRAPH_LLM_TIMEOUT": "graph.llm_timeout_s",
     "HELIX_GRAPH_EMBEDDINGS": "graph.embeddings",
     "HELIX_GRAPH_EMBEDDING_SIZE": "graph.embedding_size",
-    "HELIX_GRAPH_ARCHIVE_AFTER_DAYS": "graph.archive_after_days",
+    "HELIX_KAFKA_RETENTION_HOURS": "retention.kafka_hours",
+    "HELIX_CLICKHOUSE_RETENTION_DAYS": "retention.clickhouse_days",
+    "HELIX_GRAPH_ARCHIVE_AFTER_DAYS": "retention.graph_days",
     "HELIX_LAKE_ROOT": "lake.root",
     "MINIO_ENDPOINT": "minio.endpoint",
     "MINIO_ACCESS_KEY": "minio.access_key",

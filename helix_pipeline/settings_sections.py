@@ -22,7 +22,6 @@ class KafkaSettings(Section):
     port: int = Field(default=19092, ge=1, le=65535)
     controller_port: int = Field(default=19093, ge=1, le=65535)
     replication_factor: int = Field(default=1, ge=1, le=32767)
-    retention_hours: int = Field(default=168, ge=1)
     max_message_bytes: int = Field(default=8 << 20, ge=1 << 20, le=64 << 20)
     heap_mb: int = Field(default=512, ge=128)
     journal_max_mb: int = Field(default=256, ge=1)
@@ -46,7 +45,6 @@ class ClickHouseSettings(Section):
     username: str = "default"
     password: SecretStr = SecretStr("")
     secure: bool = False
-    ttl_days: int = Field(default=90, ge=1)
     timeout_s: float = Field(default=30.0, gt=0)
     query_timeout_s: float = Field(default=10.0, gt=0)
     query_rows_read: int = Field(default=1_000_000_000, ge=1)
@@ -129,7 +127,6 @@ class GraphSettings(Section):
     OpenAI-compatible endpoint of `llm`.
 
     With `embeddings`, entities are found by vectors of `embedding_size` dimensions too (the shipped embedding has 256).
-    Entities that nobody named for `archive_after_days` go to the lake; 0 keeps all.
     """
 
     extractor: str = "fast"
@@ -140,7 +137,19 @@ class GraphSettings(Section):
     llm_timeout_s: float = Field(default=30.0, gt=0)
     embeddings: bool = False
     embedding_size: int = Field(default=256, ge=1, le=4096)
-    archive_after_days: int = Field(default=365, ge=0)
+
+
+class RetentionSettings(Section):
+    """How long each store keeps what it was told; the lake keeps everything.
+
+    Kafka deletes after `kafka_hours` (a topic may keep a multiple), ClickHouse after `clickhouse_days`; an entity that
+    nobody named for `graph_days` goes from the graph to the lake; 0 keeps all. `helix retention apply` brings the
+    stores in line.
+    """
+
+    kafka_hours: int = Field(default=168, ge=1)
+    clickhouse_days: int = Field(default=90, ge=1)
+    graph_days: int = Field(default=365, ge=0)
 
 
 class StreamSettings(Section):

@@ -36,9 +36,7 @@ def snapshot(config: Config = None, as_json: AsJson = False) -> None:
 
 
 def archive(
-    days: Annotated[
-        int | None, typer.Option(help="Days without being named; default: graph.archive_after_days.")
-    ] = None,
+    days: Annotated[int | None, typer.Option(help="Days without being named; default: retention.graph_days.")] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:

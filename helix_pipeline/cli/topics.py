@@ -55,7 +55,7 @@ def topics(settings: Settings) -> list[dict[str, Any]]:
             {
                 "topic": topic.name,
                 "partitions": len(ranges),
-                "retention_hours": settings.kafka.retention_hours * topic.retention_factor,
+                "retention_hours": settings.retention.kafka_hours * topic.retention_factor,
                 "messages": sum(end - first for first, end in ranges.values()),
                 "state": states[topic.name],
             }

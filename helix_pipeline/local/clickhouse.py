@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from http.client import HTTPException
+from pathlib import Path
 
 from helix_pipeline.errors import ServerError
 from helix_pipeline.local.server import LocalServer, NotReadyError, Progress
@@ -49,14 +50,20 @@ class ClickHouseServer(LocalServer):
         except (OSError, HTTPException) as error:
             raise NotReadyError(f"no answer from {self.address} ({getattr(error, 'reason', error)})") from None
 
+    @property
+    def backups(self) -> Path:
+        """The folder that `BACKUP … TO File` writes to; outside the databases, so that it outlives them."""
+        return self.home / "clickhouse-backups"
+
     def prepare(self, progress: Progress) -> None:
-        """The engine makes its own folders."""
+        """Make the folder of backups; the engine makes its own."""
+        self.backups.mkdir(exist_ok=True)
 
     def command(self) -> list[str]:
         """See LocalServer."""
         module = [sys.executable, "-m", "helix_pipeline.local.clickhouse_http"]
         place = ["--path", str(self.folder), "--port", str(self.settings.clickhouse.port)]
-        return [*module, *place, "--user", self.settings.clickhouse.username]
+        return [*module, *place, "--backups", str(self.backups), "--user", self.settings.clickhouse.username]
 
     def environment(self) -> dict[str, str]:
         """The password, which must not be seen in the process list."""

@@ -98,7 +98,7 @@ class KafkaServer(LocalServer):
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": self.folder / "data",
             "auto.create.topics.enable": "false",
-            "log.retention.hours": kafka.retention_hours,
+            "log.retention.hours": self.settings.retention.kafka_hours,
             "message.max.bytes": kafka.max_message_bytes,
             "replica.fetch.max.bytes": kafka.max_message_bytes,
             "offsets.topic.replication.factor": 1,

@@ -78,7 +78,7 @@ def ensure_topics(settings: Settings) -> dict[str, str]:
 
 
 def _limits(topic: Topic, settings: Settings) -> dict[str, str]:
-    hours = settings.kafka.retention_hours * topic.retention_factor
+    hours = settings.retention.kafka_hours * topic.retention_factor
     return {
         "retention.ms": str(hours * 3_600_000),
         "max.message.bytes": str(settings.kafka.max_message_bytes),
@@ -102,20 +102,37 @@ def _create(admin: AdminClient, topics: Sequence[Topic], settings: Settings) -> 
 
 def _align(admin: AdminClient, topics: Sequence[Topic], settings: Settings) -> set[str]:
     """Set the limits that differ; return the names of the topics that were changed."""
-    resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in topics]
-    if not resources:
-        return set()
-    current = admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S)
-    differing = []
-    for topic, resource in zip(topics, resources, strict=True):
-        entries = result_of(current[resource], settings, f"read the configuration of {topic.name}")
-        wanted = {key: value for key, value in _limits(topic, settings).items() if entries[key].value != value}
+    current, differing = _configured(admin, topics, settings), []
+    for topic in topics:
+        found = current[topic.name]
+        wanted = {key: value for key, value in _limits(topic, settings).items() if found[key] != value}
         if wanted:
             differing.append(_change(topic.name, wanted))
     if differing:
         for resource, future in admin.incremental_alter_configs(differing, request_timeout=REQUEST_TIMEOUT_S).items():
             result_of(future, settings, f"configure {resource.name}")
     return {resource.name for resource in differing}
+
+
+def _configured(admin: AdminClient, topics: Sequence[Topic], settings: Settings) -> dict[str, dict[str, str]]:
+    """Return what is configured for each of these topics, by its name."""
+    if not topics:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in topics]
+    futures = admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S)
+    found = {
+        resource.name: result_of(future, settings, f"read the configuration of {resource.name}")
+        for resource, future in futures.items()
+    }
+    return {name: {key: entry.value for key, entry in entries.items()} for name, entries in found.items()}
+
+
+def retention_ms(settings: Settings) -> dict[str, int]:
+    """Return for how many milliseconds each topic of the contract that exists keeps records; -1 is for ever."""
+    admin = admin_client(settings)
+    present = topic_metadata(admin, settings)
+    found = _configured(admin, [topic for topic in TOPICS if topic.name in present], settings)
+    return {name: int(values["retention.ms"]) for name, values in found.items()}
 
 
 def _change(name: str, values: Mapping[str, str]) -> ConfigResource:

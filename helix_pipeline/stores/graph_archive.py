@@ -40,6 +40,10 @@ RETURN e.id AS id, COUNT { (e)--() } AS relations
 _LAST: LiteralString = """
 MATCH (e:Entity) WHERE e.last_seen IS NOT NULL WITH e.last_seen AS last ORDER BY last DESC LIMIT 1 RETURN last
 """
+_LONGEST: LiteralString = """
+MATCH (e:Entity) WHERE e.last_seen IS NOT NULL WITH e ORDER BY e.last_seen LIMIT 1
+RETURN coalesce(e.restored_at, e.last_seen) AS last
+"""
 _HOLD: tuple[LiteralString, ...] = (
     """
 UNWIND $ids AS id
@@ -119,6 +123,12 @@ class Moved:
 def last_named(connection: Driver, graph: Graph) -> datetime | None:
     """Return when any entity was named last, by the time of the messages; None in an empty graph."""
     found = connection.execute_query(_LAST, database_=graph.database).records
+    return found[0]["last"].to_native() if found else None
+
+
+def longest_unnamed(connection: Driver, graph: Graph) -> datetime | None:
+    """Return when the entity was last named, or restored, that nobody named for longest; None in an empty graph."""
+    found = connection.execute_query(_LONGEST, database_=graph.database).records
     return found[0]["last"].to_native() if found else None
 
 

@@ -109,5 +109,5 @@ def _applied(settings: Settings) -> set[int]:
 
 
 def _statements(text: str, settings: Settings) -> tuple[str, ...]:
-    filled = _COMMENT.sub("", text).replace("{ttl_days}", str(settings.clickhouse.ttl_days))
+    filled = _COMMENT.sub("", text).replace("{ttl_days}", str(settings.retention.clickhouse_days))
     return tuple(part.strip() for part in filled.split(";") if part.strip())

@@ -22,6 +22,7 @@ from helix_pipeline.errors import StoreError, UsageError
 from helix_pipeline.local import servers
 from helix_pipeline.services.ingest import CHUNK_EVENTS, ingest
 from helix_pipeline.settings import Settings, load
+from helix_pipeline.settings_sections import RetentionSettings
 from helix_pipeline.stores import bus
 from helix_pipeline.stores.ledger import Ledger, digest
 
@@ -213,7 +214,7 @@ def test_topics_are_made_once_and_kept_in_line(settings: Settings) -> None:
     states = bus.ensure_topics(settings)
     assert set(states) == {topic.name for topic in TOPICS}
     assert set(bus.ensure_topics(settings).values()) == {"ready"}
-    changed = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"retention_hours": 99})})
+    changed = settings.model_copy(update={"retention": RetentionSettings(kafka_hours=99)})
     assert set(bus.ensure_topics(changed).values()) == {"updated"}
     assert set(bus.ensure_topics(settings).values()) == {"updated"}
     ranges = [len(bus.record_ranges(settings, topic.name)) for topic in TOPICS]

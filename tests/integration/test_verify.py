@@ -14,6 +14,7 @@ from helix_pipeline.contracts.topics import CONVERSATIONS, DEBATES, TOPICS
 from helix_pipeline.errors import StoreError
 from helix_pipeline.services.verify import StoreCheck
 from helix_pipeline.settings import Settings
+from helix_pipeline.settings_sections import RetentionSettings
 from helix_pipeline.stores import bus, lake, warehouse
 
 pytestmark = pytest.mark.servers
@@ -109,8 +110,7 @@ def test_rows_past_their_time_to_live_may_be_gone(loaded: Pipeline) -> None:
         with warehouse.client(loaded.house) as client:
             client.command(f"TRUNCATE TABLE {HOUSE[table.name]}")
     assert wrong(loaded.verify()) != {}
-    short = loaded.settings.clickhouse.model_copy(update={"ttl_days": 1})
-    loaded.settings = loaded.settings.model_copy(update={"clickhouse": short})
+    loaded.settings = loaded.settings.model_copy(update={"retention": RetentionSettings(clickhouse_days=1)})
     assert wrong(loaded.verify()) == {}
 
 

@@ -19,7 +19,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT, then wait for running statements and close the databases."""
     arguments = _parser().parse_args()
     os.environ["TZ"] = "UTC"
-    engine = Engine(arguments.path, slots=arguments.slots)
+    engine = Engine(arguments.path, slots=arguments.slots, backups=arguments.backups)
     credentials = Credentials(arguments.user, os.environ.get("CLICKHOUSE_PASSWORD", ""))
     server = Server(arguments.port, engine, credentials)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -33,6 +33,7 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clickhouse_http", description=__doc__)
     parser.add_argument("--path", type=Path, required=True, help="folder of the databases")
+    parser.add_argument("--backups", type=Path, help="folder that BACKUP … TO File may write to")
     parser.add_argument("--port", type=int, required=True, help="loopback port")
     parser.add_argument("--user", default="default", help="the one user")
     parser.add_argument("--slots", type=int, default=16, help="statements that run at once")

@@ -34,14 +34,18 @@ class Reply:
 
 
 class Engine:
-    """The databases under one folder, opened by one process at a time. Safe for threads."""
+    """The databases under one folder, opened by one process at a time. Safe for threads.
 
-    def __init__(self, path: Path, slots: int = 16, slot_timeout_s: float = 60.0) -> None:
+    `BACKUP … TO File('name')` writes under `backups`, and is refused where there is none.
+    """
+
+    def __init__(self, path: Path, slots: int = 16, slot_timeout_s: float = 60.0, backups: Path | None = None) -> None:
         self._path = str(path)
         self._slots = slots
         self._free_slots = threading.BoundedSemaphore(slots)
         self._slot_timeout_s = slot_timeout_s
-        self._anchor = chdb.connect(self._path)  # the engine closes with its last connection
+        options = f"?backups.allowed_path={backups}" if backups else ""  # of the process: what connects later has them
+        self._anchor = chdb.connect(self._path + options)  # the engine closes with its last connection
         self._sessions: dict[str, Session] = {}
         self._registry = threading.Lock()
         self.version = bytes(self._anchor.query("SELECT version()", "TSVRaw").bytes()).decode().strip()

@@ -93,5 +93,5 @@ def _version(offsets: NDArray[np.int64], partitions: NDArray[np.int64], log: Log
 
 def _expired(stores: ContextStores) -> str:
     """Return what the hot copy may have lost of a conversation whose numbers do not run through."""
-    days = stores.settings.clickhouse.ttl_days
+    days = stores.settings.retention.clickhouse_days
     return f"it may lack the first messages: they leave the hot copy after {days} days"

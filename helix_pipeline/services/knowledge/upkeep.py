@@ -48,7 +48,7 @@ class Upkeep:
         Days count back from the latest message, so that a graph of old conversations stays. Raises UsageError for a
         negative number.
         """
-        days = self.settings.graph.archive_after_days if days is None else days
+        days = self.settings.retention.graph_days if days is None else days
         if days < 0:
             raise UsageError(f"archive after {days} days: give 0, which keeps all, or more")
         if not days:

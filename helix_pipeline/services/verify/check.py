@@ -145,7 +145,7 @@ class _Verification:
         self._checks.append(rows.kafka_check(self._space, entity))
         self._compare("lake", f"{kind} events", kind, rows.lake_sql(), {})
         if entity.warehouse is not None:
-            hot_copy = rows.warehouse_sql(entity.warehouse, self._settings.clickhouse.ttl_days)
+            hot_copy = rows.warehouse_sql(entity.warehouse, self._settings.retention.clickhouse_days)
             self._compare("clickhouse", f"{kind} events", kind, *hot_copy)
         self._compare("quarantine", f"{kind} records", topic, quarantined.COMPARED, {"topic": topic})
 
