@@ -91,3 +91,9 @@ def test_the_rate_of_requests_is_that_of_the_last_minutes(stores: AnalyticsStore
     found = operation.system(stores).value
     assert (found.requests_per_minute, found.error_rate) == (2.0, 0.1)
     assert found.p95_duration_ms == pytest.approx(10, rel=0.01)
+
+
+def test_each_query_says_in_the_log_of_the_server_whose_it_is(stores: AnalyticsStores):
+    with stores.warehouse.lend() as client:
+        asked = client.query("SELECT getSetting('log_comment')").result_rows
+    assert asked == [("helix",)]
