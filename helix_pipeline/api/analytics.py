@@ -32,7 +32,7 @@ from helix_pipeline.services.analytics.told import told
 router = APIRouter(
     prefix="/v1/analytics",
     tags=["Analytics"],
-    responses=problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
 
@@ -77,7 +77,7 @@ def debate_winners(query: Annotated[WinnersQuery, Query()], stores: Stores) -> R
 @router.get(
     "/debate/{debate_id:path}",
     response_class=Response,
-    responses=_ok(DebateDetails) | problems(HTTPStatus.NOT_FOUND),
+    responses=_ok(DebateDetails),
 )
 def debate(debate_id: str, stores: Stores) -> Response:
     """Return one debate: its participants, how fast and how sure they were, who won."""

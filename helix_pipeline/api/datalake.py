@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request
 
 from helix_pipeline.api.models import ARCHIVE_EXAMPLES, ArchiveBody, ArchivedFile, ArchiveReport
-from helix_pipeline.api.problems import Problem
+from helix_pipeline.api.problems import problems
 from helix_pipeline.services.archive import Archived, archive_conversation, archive_day, archive_debate
 from helix_pipeline.settings import Settings
 
@@ -15,7 +15,7 @@ MAX_LISTED = 100
 router = APIRouter(prefix="/v1/datalake", tags=["Data lake"])
 
 
-@router.post("/archive", responses={int(HTTPStatus.UNPROCESSABLE_ENTITY): {"model": Problem}})
+@router.post("/archive", responses=problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
 def archive(body: Annotated[ArchiveBody, Body(openapi_examples=ARCHIVE_EXAMPLES)], request: Request) -> ArchiveReport:
     """Write a conversation, a debate, or all of a day as Parquet, one file each; answers when they are written."""
     settings: Settings = request.app.state.settings

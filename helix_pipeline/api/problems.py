@@ -36,6 +36,7 @@ class Problem(BaseModel):
     hint: str
 
 
+_SEE_DOCS = "see /docs for the fields and examples"
 _JOBS_HINT = "GET /v1/spark/jobs lists the jobs"
 _KINDS: tuple[tuple[type[HelixError], HTTPStatus, str, str], ...] = (
     (UnknownJobError, HTTPStatus.NOT_FOUND, "unknown-job", _JOBS_HINT),
@@ -49,7 +50,7 @@ _KINDS: tuple[tuple[type[HelixError], HTTPStatus, str, str], ...] = (
     (WrongQueryError, HTTPStatus.BAD_REQUEST, "wrong-query", "check its columns and arguments against the message"),
     (QueryLimitError, HTTPStatus.GATEWAY_TIMEOUT, "query-limit", "ask for a shorter time, fewer rows or less at once"),
     (NotFoundError, HTTPStatus.NOT_FOUND, "not-found", "check the id; what Kafka has acknowledged is found at once"),
-    (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", "see /docs for the fields and examples"),
+    (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", _SEE_DOCS),
     (
         JournalFullError,
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -105,12 +106,14 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     detail = f"{place}: {first['msg']}"
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", detail, "see /docs for the fields and examples")
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", detail, _SEE_DOCS)
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    if status == HTTPStatus.BAD_REQUEST:  # FastAPI's answer to a body that is no text; to one that is no JSON it is 422
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", f"body: {error.detail}", _SEE_DOCS)
     answer = problem(status, "http", f"{request.method} {request.url.path}: {error.detail}", "see /docs for the calls")
     answer.headers.update(error.headers or {})
     return answer

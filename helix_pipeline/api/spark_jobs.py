@@ -29,7 +29,11 @@ from helix_pipeline.stores.jobs import Filter, StoredJob
 _PREFIX = "/v1/spark"
 
 
-router = APIRouter(prefix=_PREFIX, tags=["Spark jobs"], responses=problems(HTTPStatus.SERVICE_UNAVAILABLE))
+router = APIRouter(
+    prefix=_PREFIX,
+    tags=["Spark jobs"],
+    responses=problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
 
 
 def desk(request: Request) -> Desk:
@@ -44,7 +48,7 @@ OfDesk = Annotated[Desk, Depends(desk)]
 @router.post(
     "/jobs",
     status_code=HTTPStatus.ACCEPTED,
-    responses=problems(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    responses=problems(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 def submit(
     body: Annotated[SubmissionBody, Body(openapi_examples=SUBMISSION_EXAMPLES)],
@@ -60,7 +64,7 @@ def submit(
     return Accepted(job_id=job.id, status=job.status, links=links)  # type: ignore[arg-type]
 
 
-@router.get("/jobs", responses=problems(HTTPStatus.UNPROCESSABLE_ENTITY))
+@router.get("/jobs")
 def listed(  # noqa: PLR0917 - parameters of a query have names
     jobs: OfDesk,
     job_type: Annotated[str | None, Query(alias="type", description="Only of this type")] = None,
