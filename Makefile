@@ -10,7 +10,7 @@ DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
 
-.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch bench-context bench-knowledge bench-entities train-importance train-retrieval distill-embedding train-entities screenshots lock wheel clean
+.PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch bench-context bench-knowledge bench-entities bench-analytics train-importance train-retrieval distill-embedding train-entities screenshots dashboards lock wheel clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -55,6 +55,9 @@ bench-batch: setup ## each batch job on SGD: events per second, memory, growth, 
 bench-context: setup ## what the context engine finds and keeps on LoCoMo beside baselines, and how fast
 	@$(BIN)/python bench/context.py
 
+bench-analytics: setup ## how fast analytics answer over 100,000,000 provider and debate rows; raw scans beside DuckDB
+	@$(BIN)/python bench/analytics.py
+
 bench-entities: setup ## F1, calibration and speed of what recognises entities, beside published figures
 	@$(BIN)/python bench/entities.py
 
@@ -78,8 +81,11 @@ train-entities: setup ## train both recognisers of entities; torch and texts are
 	@PYTHONPATH=build/entities $(BIN)/python training/encoder_pretraining.py
 	@PYTHONPATH=build/entities $(BIN)/python training/entities_encoder.py
 
-screenshots: setup ## docs/graph.png, from what the servers hold after `make demo` (needs Chromium and its driver)
-	@PYTHONPATH=bench:tests/api $(BIN)/python tests/screenshots.py $(if $(ENTITY),--entity "$(ENTITY)")
+screenshots: setup ## docs/graph.png and docs/status.png, from what the servers hold after `make demo` (needs Chromium and its driver)
+	@PYTHONPATH=bench:tests:tests/api $(BIN)/python tests/screenshots.py $(if $(ENTITY),--entity "$(ENTITY)")
+
+dashboards: setup ## write docker/grafana/dashboards from their source
+	@$(BIN)/python docker/grafana/source
 
 lock: ## write requirements.lock anew (needs uv)
 	@echo "pyspark-client ; sys_platform == 'never'" > .override.txt

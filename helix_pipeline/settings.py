@@ -85,6 +85,7 @@ ENVIRONMENT: dict[str, str] = {
     "HELIX_KAFKA_PORT": "kafka.port",
     "HELIX_KAFKA_CONTROLLER_PORT": "kafka.controller_port",
     "KAFKA_REPLICATION_FACTOR": "kafka.replication_factor",
+    "HELIX_JOURNAL_MAX_MB": "kafka.journal_max_mb",
     "CLICKHOUSE_HOST": "clickhouse.host",
     "CLICKHOUSE_PORT": "clickhouse.port",
     "CLICKHOUSE_DATABASE": "clickhouse.database",

@@ -13,7 +13,10 @@ class Section(BaseModel):
 
 
 class KafkaSettings(Section):
-    """The event log. `bootstrap_servers` set means that the user's own brokers are used."""
+    """The event log. `bootstrap_servers` set means that the user's own brokers are used.
+
+    While they are away the API keeps new events in a journal of at most `journal_max_mb` MiB under `<home>/journal`.
+    """
 
     bootstrap_servers: str | None = None
     port: int = Field(default=19092, ge=1, le=65535)
@@ -21,6 +24,7 @@ class KafkaSettings(Section):
     replication_factor: int = Field(default=1, ge=1, le=32767)
     max_message_bytes: int = Field(default=8 << 20, ge=1 << 20, le=64 << 20)
     heap_mb: int = Field(default=512, ge=128)
+    journal_max_mb: int = Field(default=256, ge=1)
 
     @property
     def address(self) -> str:

@@ -90,6 +90,14 @@ CONTEXT_SUMMARIES = Counter(
     "helixagent_context_summaries_total", "Summaries asked of a model: taken, or why not", ["result"]
 )
 
+JOURNAL_EVENTS = Counter(
+    "helixagent_journal_events_total",
+    "Events while Kafka or the ledger was away: kept; drained, or duplicate, when they were back; refused: no room",
+    ["result"],
+)
+JOURNAL_WAITING = Gauge("helixagent_journal_waiting_events", "Events that are in the journal and not in Kafka yet")
+JOURNAL_TORN = Counter("helixagent_journal_torn_bytes_total", "Bytes that could not be read when a journal was opened")
+
 
 def bounded(value: str, known: Collection[str]) -> str:
     """Return the value of a label: `OTHER` where it is not known, so that no input makes series without end."""

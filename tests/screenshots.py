@@ -1,7 +1,8 @@
-"""Makes pictures for docs/: `make screenshots`, after `make demo`, shows the page of the graph over what is there."""
+"""Makes pictures for docs/: `make screenshots`, after `make demo`, shows the pages of the API over what is there."""
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,10 +10,11 @@ import httpx
 from api_process import Api, running
 from browser import Browser, chromium
 from ports import free_ports
+from status_page import StatusPage
 
 from helix_pipeline.settings import load
 
-TARGET = Path(__file__).parents[1] / "docs" / "graph.png"
+FOLDER = Path(__file__).parents[1] / "docs"
 SIZE = (1360, 860)
 SCALES = (2, 1.5, 1)
 MOST_BYTES = 300_000
@@ -20,15 +22,21 @@ PAUSE_S = 120
 
 
 def main() -> None:
-    """Start an API of its own on the servers that run, and write the picture."""
+    """Start an API of its own on the servers that run, and write the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entity", help="id, name or alias; default: the one that is mentioned most")
     wanted = parser.parse_args().entity
     settings = load(flags={"api.port": free_ports(1)[0]})
     with TemporaryDirectory() as folder, chromium(Path(folder)) as browser, running(Api(settings)) as api:
-        picture = taken(browser, api.url, wanted or most_mentioned(api.url))
-    TARGET.write_bytes(picture)
-    sys.stdout.write(f"{TARGET}: {len(picture):,} bytes\n")
+        written("graph", sharpest(browser, lambda: show_graph(browser, api.url, wanted or most_mentioned(api.url))))
+        written("status", sharpest(browser, lambda: show_status(browser, api.url)))
+
+
+def written(name: str, picture: bytes) -> None:
+    """Write a picture, and say so."""
+    path = FOLDER / f"{name}.png"
+    path.write_bytes(picture)
+    sys.stdout.write(f"{path}: {len(picture):,} bytes\n")
 
 
 def most_mentioned(url: str) -> str:
@@ -37,16 +45,26 @@ def most_mentioned(url: str) -> str:
     return str(answer.json()["nodes"][0]["id"])
 
 
-def taken(browser: Browser, url: str, entity: str) -> bytes:
-    """Return the picture of an entity as PNG, as sharp as its size allows."""
+def sharpest(browser: Browser, show: Callable[[], None]) -> bytes:
+    """Return the picture of what is shown as PNG, as sharp as its size allows."""
     pictures = []
     for scale in SCALES:
         browser.show(*SIZE, scale=scale)
-        browser.open(f"{url}/ui/graph#{httpx.QueryParams(entity=entity)}")
-        browser.one("#panel .message:not([aria-busy])")
-        browser.until(lambda: not browser.all("#panel [aria-busy]"), "all messages of the panel")
+        show()
         pictures.append(browser.driver.get_screenshot_as_png())
     return next((one for one in pictures if len(one) <= MOST_BYTES), pictures[-1])
+
+
+def show_graph(browser: Browser, url: str, entity: str) -> None:
+    """Open the page of an entity, and wait for its messages."""
+    browser.open(f"{url}/ui/graph#{httpx.QueryParams(entity=entity)}")
+    browser.one("#panel .message:not([aria-busy])")
+    browser.until(lambda: not browser.all("#panel [aria-busy]"), "all messages of the panel")
+
+
+def show_status(browser: Browser, url: str) -> None:
+    """Open the page of the status, and wait for its parts."""
+    StatusPage(browser, url).open()
 
 
 if __name__ == "__main__":

@@ -27,18 +27,20 @@ from helix_pipeline.api.observed import Observed
 from helix_pipeline.api.problems import install
 from helix_pipeline.api.ui import routes as ui
 from helix_pipeline.services.analytics.stores import AnalyticsStores
+from helix_pipeline.services.context.numbering import numbered
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.services.health.report import Health
 from helix_pipeline.services.jobs.desk import Desk
 from helix_pipeline.services.knowledge.stores import KnowledgeStores
+from helix_pipeline.services.outbox import Outbox
 from helix_pipeline.settings import Settings
 
 PARTS: Mapping[str, Sequence[APIRouter]] = {
     "infinite_context": (context.router,),
-    "knowledge_graph": (knowledge.router, evidence.router, ui.router),
+    "knowledge_graph": (knowledge.router, evidence.router, ui.graph_router),
     "analytics": (analytics.router, analytics_query.router),
 }
-"""The routes of each component; those of jobs, archive, health and metrics belong to none."""
+"""The routes of each component; those of jobs, archive, health, metrics and the page of the status belong to none."""
 
 THREADS = 16
 """Requests that are worked on at a time, each with a connection to PostgreSQL; the others wait."""
@@ -57,14 +59,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.desk = Desk(settings)
     app.state.supervisor = app.state.desk.supervised()
-    app.state.context = ContextStores(settings)
-    app.state.knowledge = KnowledgeStores(settings)
+    app.state.outbox = Outbox(settings)
+    app.state.context = ContextStores(settings, app.state.outbox)
+    app.state.knowledge = KnowledgeStores(settings, app.state.outbox)
     app.state.analytics = AnalyticsStores(settings)
-    app.state.health = Health(settings)
+    app.state.health = Health(settings, app.state.outbox.state)
     for component, parts in PARTS.items():
         for part in parts:
             app.include_router(part, dependencies=[Depends(requires(component))])
-    for plain in (spark_jobs, datalake, health, metrics):
+    for plain in (spark_jobs, datalake, health, metrics, ui):
         app.include_router(plain.router)
     install(app)
     bounds = {f"{context.PREFIX}/messages": settings.kafka.max_message_bytes}
@@ -80,11 +83,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     supervisor = app.state.supervisor
     await run_in_threadpool(supervisor.__enter__)
     recording = app.state.settings.features.is_on("analytics")
+    await run_in_threadpool(app.state.outbox.start, partial(numbered, app.state.context))
     try:
         with app.state.analytics.recorder if recording else nullcontext():
             yield
     finally:
         await run_in_threadpool(supervisor.__exit__, None, None, None)
+        await run_in_threadpool(app.state.outbox.close)
         await run_in_threadpool(app.state.context.close)
         await run_in_threadpool(app.state.knowledge.close)
         await run_in_threadpool(app.state.analytics.close)

@@ -22,7 +22,7 @@ from helix_pipeline.api.context_models import (
     ReplayPage,
     SearchBody,
 )
-from helix_pipeline.api.problems import problems
+from helix_pipeline.api.problems import problems, status_of
 from helix_pipeline.services.analytics.recorder import Recorder, compression_row
 from helix_pipeline.services.analytics.stores import AnalyticsStores
 from helix_pipeline.services.context.messages import add_messages
@@ -117,11 +117,17 @@ def conversation_stats(conversation_id: str, stores: Stores) -> Response:
     "/messages",
     status_code=HTTPStatus.CREATED,
     response_model=AddedMessages,
+    responses={
+        int(HTTPStatus.ACCEPTED): {"model": AddedMessages, "description": "In the journal until Kafka has them"}
+    },
 )
-def add(body: Annotated[MessagesBody, Body(openapi_examples=MESSAGES_EXAMPLES)], stores: Stores) -> Any:
-    """Add messages. They are in Kafka when this answers, and in the next replay."""
-    given = [one.model_dump(exclude_none=True) for one in body.messages]
-    return add_messages(stores, body.conversation_id, given)
+def add(
+    body: Annotated[MessagesBody, Body(openapi_examples=MESSAGES_EXAMPLES)], response: Response, stores: Stores
+) -> Any:
+    """Add messages. When this answers they are in Kafka (201) or on this disk (202), and in the next replay."""
+    added = add_messages(stores, body.conversation_id, [one.model_dump(exclude_none=True) for one in body.messages])
+    response.status_code = status_of(added.stored)
+    return added
 
 
 def _streamed(found: MessageStream) -> Response:

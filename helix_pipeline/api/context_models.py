@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from helix_pipeline.domain.context.request import Strategy
 from helix_pipeline.domain.context.result import ChatMessage, CompressionStats, KeptMessage, SummaryBy
+from helix_pipeline.services.context.conversation import Source
 from helix_pipeline.services.context.messages import MAX_MESSAGES, AddedMessage
 from helix_pipeline.services.context.requests import MAX_PAGE
+from helix_pipeline.services.outbox import Stored
 
 REPLAY_EXAMPLES: dict[str, Any] = {
     "compressed": {
@@ -100,7 +102,7 @@ class StoredMessage(BaseModel):
 
 class _Replay(BaseModel):
     conversation_id: ConversationId
-    source: Literal["clickhouse", "lake", "kafka"] = Field(description="Where most of it was read")
+    source: Source = Field(description="Where most of it was read")
     complete: bool = Field(description="False where something may be missing; `notes` say what")
     notes: Notes
     cached: bool
@@ -162,9 +164,13 @@ class MessagesBody(_Body):
 
 
 class AddedMessages(BaseModel):
-    """What became of the messages; the duplicates were there already and changed nothing."""
+    """What became of the messages; the duplicates were there already and changed nothing.
+
+    Those that came without a `sequence` get it in Kafka: in the `journal` it is null.
+    """
 
     conversation_id: str
     accepted: int
     duplicates: int
     messages: list[AddedMessage]
+    stored: Stored

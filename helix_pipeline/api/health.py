@@ -9,8 +9,10 @@ from fastapi import APIRouter, Request, Response
 from helix_pipeline.api.health_models import LongHealth, ShortHealth, long_health, short_health
 from helix_pipeline.api.models import Health
 from helix_pipeline.domain.health import Status, StoreState
+from helix_pipeline.services.health.caveats import journal_said
 from helix_pipeline.services.health.report import Health as Asked
 
+OFF, DEGRADED = "disabled", "degraded: "
 router = APIRouter(tags=["Health"])
 _AWAY: dict[int | str, dict[str, Any]] = {
     int(HTTPStatus.SERVICE_UNAVAILABLE): {"description": "Nothing stands in for something that is away"}
@@ -25,15 +27,18 @@ def livez() -> Health:
 
 @router.get("/readyz", responses={int(HTTPStatus.SERVICE_UNAVAILABLE): {"model": Health}})
 def readyz(request: Request, response: Response) -> Health:
-    """Ask PostgreSQL, the lake and the graph, a second at most, and whether jobs are followed.
+    """Ask PostgreSQL, the lake, Kafka and the graph, a second at most, and whether jobs are followed.
 
-    Without Neo4j the API is still ready: `graph` says `degraded` and why, and questions go to the last snapshot.
+    Without Neo4j the API is still ready: `graph` says `degraded` and why, and questions go to the last snapshot. So it
+    is without Kafka: new events go into the journal.
     """
     stores = _asked(request).stores()
     found = {name: _said(stores, name) for name in ("postgres", "lake")}
-    found["graph"] = _said(stores, "neo4j", "degraded: ")
+    found |= {"graph": _said(stores, "neo4j", DEGRADED), "kafka": _said(stores, "kafka", DEGRADED)}
+    said = journal_said(request.app.state.outbox.state())
+    found["journal"] = f"{DEGRADED}{said}" if said else "ok"
     found["supervisor"] = "ok" if request.app.state.supervisor.alive else "ended: restart the API"
-    ready = all(state == "ok" for name, state in found.items() if name != "graph")
+    ready = all(state in ("ok", OFF) or state.startswith(DEGRADED) for state in found.values())
     response.status_code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
     return Health(status="ready" if ready else "not ready", checks=found)
 
@@ -65,7 +70,7 @@ def _asked(request: Request) -> Asked:
 def _said(stores: Mapping[str, StoreState], name: str, otherwise: str = "") -> str:
     state = stores.get(name)
     if state is None:
-        return "disabled"
+        return OFF
     return "ok" if state.answers else f"{otherwise}{state.detail}"
 
 

@@ -38,12 +38,22 @@ class Store(BaseModel):
     detail: str | None = None
 
 
+class Stream(BaseModel):
+    """A streaming query as it last reported: records a second and seconds of its last batch, records not read yet."""
+
+    query: str = Field(examples=["lake.conversations"])
+    state: str = Field(examples=["running"])
+    rows_per_second: float
+    lag: int
+    batch_seconds: float
+
+
 class Streams(BaseModel):
-    """The streaming queries of this installation: how many run, how far they are behind, the state of each."""
+    """The streaming queries of this installation: how many run, how far they are behind, each by itself."""
 
     running: int
     lag: int = Field(description="Records in Kafka that no query has processed yet, of all queries together")
-    queries: dict[str, str] = Field(examples=[{"lake.conversations": "running"}])
+    queries: list[Stream]
 
 
 class LongHealth(BaseModel):
@@ -103,5 +113,5 @@ def _streams(report: HealthReport) -> Streams:
     return Streams(
         running=sum(state["state"] == "running" for state in report.streams),
         lag=sum(state["lag"] for state in report.streams),
-        queries={state["query"]: state["state"] for state in report.streams},
+        queries=[Stream(**{name: state[name] for name in Stream.model_fields}) for state in report.streams],
     )

@@ -31,7 +31,7 @@ from helix_pipeline.api.knowledge_models import (
     ShortestPath,
     SubgraphQuery,
 )
-from helix_pipeline.api.problems import problems
+from helix_pipeline.api.problems import problems, status_of
 from helix_pipeline.services.knowledge import questions, statements
 from helix_pipeline.services.knowledge.statements import StatedEntity, StatedRelationship
 from helix_pipeline.services.knowledge.stores import Answered, KnowledgeStores
@@ -62,6 +62,10 @@ Stores = Annotated[KnowledgeStores, Depends(knowledge_stores)]
 
 def _ok(model: type) -> dict[int | str, dict[str, Any]]:
     return {int(HTTPStatus.OK): {"model": model}}
+
+
+def _kept(model: type) -> dict[int | str, dict[str, Any]]:
+    return {int(HTTPStatus.ACCEPTED): {"model": model, "description": "In the journal until Kafka has it"}}
 
 
 @router.get("/related", response_class=Response, responses=_ok(RelatedEntities))
@@ -108,21 +112,28 @@ def subgraph(query: Annotated[SubgraphQuery, Query()], stores: Stores) -> Respon
     return _answer(lambda: questions.subgraph(stores, query.entity, **about, at=query.at))
 
 
-@router.post("/entities", status_code=HTTPStatus.CREATED)
-def state_entity(body: Annotated[EntityBody, Body(openapi_examples=ENTITY_EXAMPLES)], stores: Stores) -> StatedEntity:
-    """State that an entity is there. Kafka has it when this answers; the stream carries it into the graph."""
+@router.post("/entities", status_code=HTTPStatus.CREATED, responses=_kept(StatedEntity))
+def state_entity(
+    body: Annotated[EntityBody, Body(openapi_examples=ENTITY_EXAMPLES)], response: Response, stores: Stores
+) -> StatedEntity:
+    """State that an entity is there. Kafka (201) or the journal (202) has it; the stream carries it into the graph."""
     named = statements.NamedEntity(body.name, body.type, body.subtype)
     said = statements.Statement(**body.model_dump(include=_STATEMENT))
-    return statements.state_entity(stores, named, body.aliases, said)
+    stated = statements.state_entity(stores, named, body.aliases, said)
+    response.status_code = status_of(stated.stored)
+    return stated
 
 
-@router.post("/relationships", status_code=HTTPStatus.CREATED)
+@router.post("/relationships", status_code=HTTPStatus.CREATED, responses=_kept(StatedRelationship))
 def state_relationship(
-    body: Annotated[RelationshipBody, Body(openapi_examples=RELATIONSHIP_EXAMPLES)], stores: Stores
+    body: Annotated[RelationshipBody, Body(openapi_examples=RELATIONSHIP_EXAMPLES)], response: Response, stores: Stores
 ) -> StatedRelationship:
-    """State that two entities are in a relation, or no longer are. Kafka has it when this answers."""
+    """State that two entities are in a relation, or no longer are. Kafka (201) or the journal (202) has it."""
     said = statements.RelationshipStatement(**body.model_dump(include=_STATEMENT | _RELATIONSHIP))
-    return statements.state_relationship(stores, _named(body.subject), body.relation, _named(body.object), said)
+    ends = _named(body.subject), body.relation, _named(body.object)
+    stated = statements.state_relationship(stores, *ends, said)
+    response.status_code = status_of(stated.stored)
+    return stated
 
 
 _STATEMENT = {"event_id", "timestamp", "source", "metadata"}

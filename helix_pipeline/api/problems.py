@@ -18,7 +18,9 @@ from helix_pipeline.services.jobs.desk import FinishedError, KeyReusedError, Unk
 from helix_pipeline.services.jobs.requests import ParameterError
 from helix_pipeline.services.jobs.roots import OutsideRootsError
 from helix_pipeline.services.knowledge.questions import NoPathError, UnknownEntityError
+from helix_pipeline.services.outbox import Stored
 from helix_pipeline.stores.analyst import QueryLimitError, WrongQueryError
+from helix_pipeline.stores.journal import JournalFullError
 
 MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger(__name__)
@@ -49,6 +51,12 @@ _KINDS: tuple[tuple[type[HelixError], HTTPStatus, str, str], ...] = (
     (QueryLimitError, HTTPStatus.GATEWAY_TIMEOUT, "query-limit", "ask for a shorter time, fewer rows or less at once"),
     (NotFoundError, HTTPStatus.NOT_FOUND, "not-found", "check the id; what Kafka has acknowledged is found at once"),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request", _SEE_DOCS),
+    (
+        JournalFullError,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "journal-full",
+        "start Kafka and PostgreSQL, which empties it, or set kafka.journal_max_mb; then send the same again",
+    ),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE, "store-away", "GET /readyz names what is away; try again then"),
     (HelixError, HTTPStatus.INTERNAL_SERVER_ERROR, "failed", "the log of the API says more"),
 )
@@ -58,6 +66,11 @@ def problems(*codes: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return how a route's problems with these codes are described."""
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
     return {int(code): {"description": code.phrase, "model": Problem, "content": content} for code in codes}
+
+
+def status_of(stored: Stored) -> int:
+    """Return the status of an answer to a write: what the journal has is accepted, and on its way."""
+    return int(HTTPStatus.CREATED if stored == "kafka" else HTTPStatus.ACCEPTED)
 
 
 def install(app: FastAPI) -> None:

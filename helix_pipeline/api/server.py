@@ -34,9 +34,7 @@ def run(settings: Settings) -> None:
     )
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what it caught
         signal.signal(number, lambda received, frame: None)
-    _log.info(
-        "api listens", url=f"http://{settings.api.host}:{listener.getsockname()[1]}", docs="/docs", graph="/ui/graph"
-    )
+    _log.info("api listens", url=f"http://{settings.api.host}:{listener.getsockname()[1]}", page="/ui", docs="/docs")
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -22,7 +22,7 @@ NEXT = """[bold]Next[/bold]
   helix verify                        compare Kafka, lake, ClickHouse and Neo4j
   helix up --with airflow             schedule the jobs; the UI is at http://127.0.0.1:{airflow}
   helix up --with trino               then helix sql "SELECT …" over the lake
-  helix api                           the HTTP API, and a page of the graph at /ui/graph
+  helix api                           the HTTP API, with pages of the status at /ui and of the graph at /ui/graph
   helix down                          stop the servers; data stay in {home}
 Graph: http://127.0.0.1:{http} (user {user})   Lake: {lake}"""
 

@@ -50,10 +50,10 @@ class Needs:
 NEEDS: Mapping[str, Needs] = {
     "infinite_context": Needs(
         stores={
-            "kafka": "the newest messages may be missing, and none can be added",
+            "kafka": "the newest messages may be missing, new ones wait in the journal",
             "clickhouse": "conversations are read from the lake",
             "lake": "conversations are read from the hot copy alone",
-            "postgres": "messages cannot be added",
+            "postgres": "new messages wait in the journal",
             "redis": "processes do not share their cache",
         },
         any_of=("kafka", "clickhouse", "lake"),
@@ -61,8 +61,8 @@ NEEDS: Mapping[str, Needs] = {
     "knowledge_graph": Needs(
         stores={
             "neo4j": "the last snapshot answers",
-            "kafka": "nothing can be stated",
-            "postgres": "nothing can be stated",
+            "kafka": "what is stated waits in the journal",
+            "postgres": "what is stated waits in the journal",
         },
         any_of=("neo4j", "graph_snapshot"),
     ),

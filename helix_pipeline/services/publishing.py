@@ -4,7 +4,7 @@ Encodes nothing, decides nothing, keeps bus and ledger in step.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from threading import Lock
 from typing import Self
@@ -55,6 +55,14 @@ class Publisher:
         In this order nothing is sent after it is given up.
         """
         self._opened.close()
+
+    def ping(self) -> None:
+        """Raise StoreError where the ledger's session is gone, as after a restart of PostgreSQL."""
+        self._ledger.ping()
+
+    def abort(self) -> None:
+        """Let a `publish` of another thread fail now; what it had sent may have arrived."""
+        self._producer.abort()
 
     def publish(self, records: Sequence[Encoded]) -> int:
         """Publish the records that are new and return how many; all are acknowledged when this returns.
@@ -132,24 +140,39 @@ class StandingPublisher:
         with self._lock:
             self._drop()
 
-    def publish(self, records: Sequence[Encoded]) -> int:
+    def abort(self) -> None:
+        """Let a `publish` of another thread fail now; what it had sent may have arrived."""
+        if publisher := self._publisher:
+            publisher.abort()
+
+    def open(self) -> None:
+        """Connect where it is not, which settles what an earlier failure left open. Raises StoreError."""
+        with self._lock:
+            self._opened_publisher()
+
+    def publish(self, records: Sequence[Encoded], wanted: Callable[[], bool] = lambda: True) -> int:
         """Publish those records that are new and return how many; all are acknowledged when this returns.
 
-        A publisher that fails is replaced once: PostgreSQL may have been started anew since. Raises StoreError.
+        Raises StoreError, also where they are not `wanted` any more when their turn comes: then none is published.
         """
         with self._lock:
+            if not wanted():
+                raise StoreError("given up before it was sent")
+            publisher = self._opened_publisher()
             try:
-                return self._opened_publisher().publish(records)
-            except StoreError as error:
-                _log.warning("publisher replaced", error=str(error))
-                self._drop()
-            try:
-                return self._opened_publisher().publish(records)
+                return publisher.publish(records)
             except StoreError:
                 self._drop()
                 raise
 
     def _opened_publisher(self) -> Publisher:
+        """Return the publisher; one whose ledger lost its session is replaced: PostgreSQL may have been restarted."""
+        if self._publisher is not None:
+            try:
+                self._publisher.ping()
+            except StoreError as error:
+                _log.warning("publisher replaced", error=str(error))
+                self._drop()
         if self._publisher is None:
             self._publisher = self._opened.enter_context(Publisher(self._settings))
         return self._publisher

@@ -12,8 +12,8 @@ MOST_IDS = 500
 """Ids of one statement, which travel in its URL."""
 
 _COLUMNS = (
-    "ended_at, debate_id, participant, position, provider, model, won, decided, consensus_reached, rounds, turns,"
-    " events, ingested_at"
+    "ended_at, debate_id, participant, position, provider, model, won, leads, decided, consensus_reached, rounds,"
+    " turns, events, ingested_at"
 )
 
 _ENDS = """
@@ -46,7 +46,8 @@ _SIDES = """
 
 _SETTLE = f"""
 INSERT INTO debate_outcomes ({_COLUMNS})
-SELECT ended, id, who, what.1, what.2, what.3, who = result.1, result.1 != '', result.2, result.3, said, known, learnt
+SELECT ended, id, who, what.1, what.2, what.3, who = result.1, who = min(who) OVER (PARTITION BY id), result.1 != '',
+    result.2, result.3, said, known, learnt
 FROM ({_ENDS}) AS ends INNER JOIN ({_SIDES}) AS sides USING (id)
 """  # noqa: S608 - no value stands in it
 

@@ -57,9 +57,10 @@ class LakeFigures:
         """Return the sums of each provider."""
         return self._figures("provider", within, None)
 
-    def models(self, within: Window, provider: str) -> list[Figures]:
-        """Return the sums of each model of a provider."""
-        return self._figures("model", within, provider)
+    def models(self, within: Window, provider: str) -> tuple[Figures, list[Figures]]:
+        """Return the sums of a provider, and those of each of its models."""
+        whole = self._figures("provider", within, provider)
+        return whole[0] if whole else Figures(provider), self._figures("model", within, provider)
 
     def errors(self, within: Window, provider: str) -> dict[str, int]:
         """Return how often calls failed, by the type of the error."""

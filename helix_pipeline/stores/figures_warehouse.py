@@ -1,6 +1,7 @@
 """Analytics from ClickHouse: the rollups by minute and hour, and single debates from their events."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,21 +41,23 @@ class WarehouseFigures:
 
     def providers(self, within: Window) -> list[Figures]:
         """Return the sums of each provider."""
-        return self._figures("providers", sql.PROVIDERS, _times(within))
+        return _figures(self._rows("providers", sql.PROVIDERS[within.long], _times(within)))
 
-    def models(self, within: Window, provider: str) -> list[Figures]:
-        """Return the sums of each model of a provider."""
-        return self._figures("models", sql.MODELS, _times(within) | {"provider": provider})
+    def models(self, within: Window, provider: str) -> tuple[Figures, list[Figures]]:
+        """Return the sums of a provider, and those of each of its models."""
+        rows = self._rows("models", sql.MODELS[within.long], _times(within) | {"provider": provider})
+        whole = _figures([(kind, provider, *sums) for kind, name, *sums in rows if not name])
+        return whole[0] if whole else Figures(provider), _figures([row for row in rows if row[1]])
 
     def errors(self, within: Window, provider: str) -> dict[str, int]:
         """Return how often calls failed, by the type of the error."""
-        ((found,),) = self._rows("errors", sql.ERRORS, _times(within) | {"provider": provider})
+        ((found,),) = self._rows("errors", sql.ERRORS[within.long], _times(within) | {"provider": provider})
         return dict(sorted(found.items()))
 
     def series(self, within: Window, bucket: Bucket, provider: str = "") -> list[Sample]:
         """Return the calls by bucket and provider."""
         statement = sql.series(bucket, bool(provider))
-        values = _times(within) | ({"provider": provider} if provider else {})
+        values = _times(within, bucket == "day") | ({"provider": provider} if provider else {})
         return [Sample(_utc(at), *rest) for at, *rest in self._rows("series", statement, values)]
 
     def conversations(self, within: Window) -> list[ConversationDay]:
@@ -64,8 +67,8 @@ class WarehouseFigures:
     def winners(self, within: Window, limit: int) -> Winners:
         """Return the models that won most."""
         found = self._rows("winners", sql.WINNERS, _times(within) | {"limit": limit})
-        ((ended, decided),) = self._rows("winners", sql.ENDED, _times(within))
-        return Winners(tuple(Winner(*row) for row in found), ended, decided)
+        ended, decided = found[0][4:] if found else (0, 0)
+        return Winners(tuple(Winner(*row[:4]) for row in found), ended, decided)
 
     def debate(self, debate_id: str) -> Debate | None:
         """Return one debate from its events."""
@@ -108,20 +111,35 @@ class WarehouseFigures:
         ((requests, failures, duration_ms, quantiles),) = self._rows("usage", sql.USAGE, _times(within))
         return Usage(requests, failures, duration_ms, _quantiles(quantiles))
 
-    def _figures(self, name: str, statements: tuple[str, str, str], values: Mapping[str, Any]) -> list[Figures]:
-        calls, turns, outcomes = (self._rows(name, statement, values) for statement in statements)
-        called = {row[0]: Calls(*_summed(row[1:])) for row in calls}
-        spoke = {row[0]: Turns(*_summed(row[1:])) for row in turns}
-        ended = {row[0]: Outcomes(*row[1:]) for row in outcomes}
-        return [
-            Figures(one, called.get(one, Calls()), spoke.get(one, Turns()), ended.get(one, Outcomes()))
-            for one in sorted(called.keys() | spoke.keys() | ended.keys())
-        ]
-
     def _rows(self, name: str, statement: str, values: Mapping[str, Any]) -> Sequence[Row]:
         settings = {"log_comment": f"helix:{name}", "max_execution_time": self._limit_s}
         found: Sequence[Row] = self._client.query(statement, parameters=dict(values), settings=settings).result_rows
         return found
+
+
+def _figures(rows: Iterable[Row]) -> list[Figures]:
+    """Return the figures of rows of (kind, name, sums, quantiles), by name."""
+    parts: dict[str, dict[str, Any]] = defaultdict(dict)
+    for kind, name, sums, quantiles in rows:
+        parts[name][kind] = _KINDS[kind](sums, _quantiles(quantiles))
+    return [Figures(name, **found) for name, found in sorted(parts.items())]
+
+
+def _calls(sums: Sequence[float], latency: Quantiles) -> Calls:
+    requests, failures, latency_ms, prompt, completion, cost = sums
+    return Calls(int(requests), int(failures), latency_ms, latency, int(prompt), int(completion), cost)
+
+
+def _turns(sums: Sequence[float], response_time: Quantiles) -> Turns:
+    turns, timed, response_time_ms, rated, confidence = sums
+    return Turns(int(turns), int(timed), response_time_ms, response_time, int(rated), confidence)
+
+
+def _outcomes(sums: Sequence[float], _: Quantiles) -> Outcomes:
+    return Outcomes(*map(int, sums))
+
+
+_KINDS = {"calls": _calls, "turns": _turns, "outcomes": _outcomes}
 
 
 def _side(participant: str, about: tuple[str | None, str, str], *sums: Any) -> Side:
@@ -129,9 +147,9 @@ def _side(participant: str, about: tuple[str | None, str, str], *sums: Any) -> S
     return Side(participant, position, provider, model, Turns(*_summed(sums)))
 
 
-def _times(within: Window) -> dict[str, str]:
-    hours = within.whole_hours_from
-    return {"since": _text(within.since), "hours": _text(hours), "until": _text(within.until)}
+def _times(within: Window, by_day: bool | None = None) -> dict[str, str]:
+    whole = within.whole_from(within.long if by_day is None else by_day)
+    return {"since": _text(within.since), "whole": _text(whole), "until": _text(within.until)}
 
 
 def _text(at: datetime) -> str:

@@ -44,6 +44,9 @@ _COPY_END = b"\xff\xff"
 Offsets = Mapping[str, Mapping[str, int]]
 """Topic id -> partition (as text) -> offset."""
 
+_ENDED: set[int] = set()
+"""Owners of this process that ended while PostgreSQL was away: it was not told that they send no more."""
+
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
@@ -103,10 +106,15 @@ def digest(topic_id: str, event_id: str) -> bytes:
 
 def entered(settings: Settings, ids: Sequence[bytes]) -> set[bytes]:
     """Return those ids that the ledger has; none where there is no ledger yet. Raises StoreError without PostgreSQL."""
+    with postgres.connect(settings, "ingest") as connection:
+        return entered_in(connection, ids)
+
+
+def entered_in(connection: psycopg.Connection[TupleRow], ids: Sequence[bytes]) -> set[bytes]:
+    """Return the same as `entered`, asked through a connection that is open."""
     try:
-        with postgres.connect(settings, "ingest") as connection:
-            query = "SELECT id FROM ingest_event WHERE id = ANY(%s)"
-            rows = connection.execute(query, ([UUID(bytes=id_) for id_ in ids],)).fetchall()
+        query = "SELECT id FROM ingest_event WHERE id = ANY(%s)"
+        rows = connection.execute(query, ([UUID(bytes=id_) for id_ in ids],)).fetchall()
     except psycopg.errors.UndefinedTable:
         return set()
     except psycopg.Error as error:
@@ -149,12 +157,16 @@ class Ledger:
         if not self._run(delete):
             raise StoreError(f"ledger: chunk {chunk} was taken over by another process; ingest the files again")
 
+    def ping(self) -> None:
+        """Ask for a sign of life. Raises StoreError where the session is gone: then nothing more comes of it."""
+        self._run(lambda: self._connection.execute("SELECT 1"))
+
     def recover(self, published: Callable[[Offsets], Iterable[bytes]]) -> Recovery:
         """Settle the pending chunks of owners that are dead.
 
         `published(offsets)` yields the ids (see `digest`) that Kafka holds from these offsets to its end. A
-        chunk of an owner that may still be sending is left for GRACE_S; one whose process is gone for
-        SETTLE_S.
+        chunk of an owner that may still be sending is left for GRACE_S. What an owner sent last has SETTLE_S to
+        arrive before Kafka is read.
         """
         found = [self._settle(chunk, published) for chunk in self._run(self._pending)]
         total = Recovery(*(sum(column) for column in zip(*(astuple(one) for one in found), strict=True)))
@@ -168,6 +180,7 @@ class Ledger:
             self._connection.execute(_ABANDON, (self._owner,))
             self._lock("pg_advisory_unlock", self._owner)
         except (psycopg.Error, StoreError) as error:
+            _ENDED.add(self._owner)
             _log.warning("ledger closed without PostgreSQL", error=str(error).strip())
         self._connection.close()
 
@@ -209,8 +222,9 @@ class Ledger:
         if not self._lock("pg_try_advisory_lock", chunk.owner):
             return Recovery()
         try:
-            if not (chunk.quiet or _is_gone(chunk)):
+            if not (chunk.quiet or chunk.owner in _ENDED or _is_gone(chunk)):
                 return Recovery()
+            time.sleep(SETTLE_S)
             found = set(published(chunk.offsets))
             return self._run(lambda: self._release(chunk.chunk, found))
         finally:
@@ -239,11 +253,5 @@ def _split(ids: bytes) -> list[bytes]:
 
 
 def _is_gone(chunk: _Chunk) -> bool:
-    """Say whether the owner ran on this host and has ended.
-
-    Then give what it sent last the time to arrive.
-    """
-    if chunk.host != postgres.this_host() or postgres.is_running(chunk.pid, chunk.started):
-        return False
-    time.sleep(SETTLE_S)
-    return True
+    """Say whether the owner ran on this host and has ended."""
+    return chunk.host == postgres.this_host() and not postgres.is_running(chunk.pid, chunk.started)

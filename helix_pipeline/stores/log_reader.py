@@ -21,7 +21,7 @@ from helix_pipeline.settings import Settings
 from helix_pipeline.stores.kafka_client import admin_client, reader_config, result_of
 from helix_pipeline.stores.kafka_counts import count_consumed
 
-ANSWER_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 2.0
 """How long the brokers may take to say where a partition ends."""
 
 AWAY_S = 5.0
@@ -61,13 +61,15 @@ class LogReader:
         """Return what the brokers say of the topic. Raises StoreError where they do not answer, or have none."""
         self._ask_again()
         with self._lock:
-            self._admin = self._admin or admin_client(self._settings)
+            if self._admin is None:  # an idle client is false: it counts the requests under way
+                self._admin = admin_client(self._settings)
         asked = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=ANSWER_TIMEOUT_S)
         try:
             found = result_of(asked[self._topic], self._settings, f"describe topic {self._topic}")
         except StoreError:
             self._away_until = time.monotonic() + AWAY_S
             raise
+        self._away_until = 0.0
         return TopicState(str(found.topic_id), len(found.partitions))
 
     def ends(self, partition: int) -> tuple[int, int]:
@@ -81,6 +83,7 @@ class LogReader:
             self._away_until = time.monotonic() + AWAY_S
             reason = f"does not say where partition {partition} of {self._topic} ends ({error.args[0].str()})"
             raise StoreError(f"Kafka at {self._settings.kafka.address} {reason}") from None
+        self._away_until = 0.0
         return low, high
 
     def read(self, partition: int, start: int, end: int, deadline: float) -> Iterator[list[Message]]:
@@ -110,8 +113,13 @@ class LogReader:
         raise StoreError(f"Kafka: cannot read {self._topic} partition {record.partition()}: {error.str()}")
 
     def _ask_again(self) -> None:
-        if time.monotonic() < self._away_until:
-            raise StoreError(f"Kafka at {self._settings.kafka.address} did not answer a moment ago")
+        """Raise StoreError while brokers that did not answer are left alone; after that one caller asks first."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._away_until:
+                raise StoreError(f"Kafka at {self._settings.kafka.address} did not answer a moment ago")
+            if self._away_until:
+                self._away_until = now + ANSWER_TIMEOUT_S
 
     @contextmanager
     def _consumer(self) -> Iterator[Consumer]:

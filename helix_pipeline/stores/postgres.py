@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
 
+CONNECT_TIMEOUT_S = 5
 GATE = 0x48454C495849
 """The advisory lock that is held while tables are made."""
 
@@ -18,7 +19,8 @@ GATE = 0x48454C495849
 def connect(settings: Settings, user: str) -> psycopg.Connection[TupleRow]:
     """Open a connection that commits each statement; `user` is what it is for, as PostgreSQL's own tools show it.
 
-    Every statement ends within `postgres.timeout_s`. Raises StoreError where the server does not answer.
+    Every statement ends within `postgres.timeout_s`. Raises StoreError where the server does not answer, at the latest
+    after CONNECT_TIMEOUT_S.
     """
     timeout = settings.postgres.timeout_s
     milliseconds = int(timeout * 1000)
@@ -26,7 +28,7 @@ def connect(settings: Settings, user: str) -> psycopg.Connection[TupleRow]:
         return psycopg.connect(
             settings.postgres.address,
             autocommit=True,
-            connect_timeout=max(2, int(timeout)),
+            connect_timeout=CONNECT_TIMEOUT_S,
             tcp_user_timeout=milliseconds,
             options=f"-c statement_timeout={milliseconds} -c client_min_messages=warning",
             application_name=f"helix {user}",

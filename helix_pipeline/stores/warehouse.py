@@ -69,6 +69,7 @@ class Warehouse:
                 connect_timeout=min(5, self.timeout_s),
                 send_receive_timeout=self.timeout_s,
                 autogenerate_session_id=False,
+                settings={"log_comment": "helix"},
                 pool_mgr=counting_pool("https" if self.secure else "http", self.host, self.port),
             )
         except ClickHouseError as error:
@@ -100,7 +101,8 @@ def insert(connection: Client, table: str, rows: pa.Table, token: str) -> None:
 
     Where the server failed between table and views, the same rows under the same token complete the views.
     """
-    connection.insert_arrow(table, rows, settings={**ONCE, "insert_deduplication_token": token})
+    about = {"insert_deduplication_token": token, "log_comment": f"helix:insert {table}"}
+    connection.insert_arrow(table, rows, settings=ONCE | about)
     count_rows(table, rows.num_rows)
 
 

@@ -79,7 +79,7 @@ def test_with_all_servers_everything_that_is_built_is_healthy(settings_here: Set
     assert (long["kafka"]["status"], long["kafka"]["brokers"]) == ("connected", 1)
     assert all(long[name]["version"][0].isdigit() for name in ("clickhouse", "neo4j", "postgres"))
     assert long["redis"] == {"status": "disabled"}
-    assert long["streams"] == {"running": 0, "lag": 0, "queries": {}}
+    assert long["streams"] == {"running": 0, "lag": 0, "queries": []}
 
 
 def test_closed_ports_degrade_what_something_stands_in_for(settings_here: Settings) -> None:
@@ -152,7 +152,9 @@ def test_a_server_that_talks_nonsense_is_unreachable(settings_here: Settings) ->
 
 
 def test_a_stream_that_is_lost_degrades_what_it_fills(settings_here: Settings) -> None:
-    state = {"query": "warehouse.provider_metrics", "state": "failed", "error": "boom", "lag": 7, "pid": 1}
+    shown = {"query": "warehouse.provider_metrics", "state": "failed", "lag": 7}
+    shown |= {"rows_per_second": 2.5, "batch_seconds": 0.4}
+    state = shown | {"error": "boom", "pid": 1}
     folder = settings_here.home / "streams"
     folder.mkdir(parents=True)
     (folder / "warehouse.provider_metrics.json").write_text(json.dumps(state))
@@ -166,7 +168,7 @@ def test_a_stream_that_is_lost_degrades_what_it_fills(settings_here: Settings) -
         "counts": {"stream_lag": 7},
     } | {"latency_ms": long["components"]["analytics"]["latency_ms"]}
     assert long["components"]["knowledge_graph"]["status"] == "healthy"
-    assert long["streams"] == {"running": 0, "lag": 7, "queries": {"warehouse.provider_metrics": "failed"}}
+    assert long["streams"] == {"running": 0, "lag": 7, "queries": [shown]}
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

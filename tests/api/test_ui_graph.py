@@ -7,6 +7,7 @@ import pytest
 from api_process import Api, running
 from browser import Browser, chromium
 from graph_page import COMMUNITIES, CONVERSATION, HOSTILE, SAID, GraphPage, add_messages, small_graph
+from legible import BEYOND, contrast, luminance
 from ports import free_ports
 
 from helix_pipeline.settings import Settings
@@ -18,12 +19,6 @@ pytestmark = pytest.mark.servers
 
 PATIENCE_S = 30
 WIDE, PHONE = (1280, 800), (390, 844)
-
-BEYOND = """
-return [...document.querySelectorAll("body *")].filter((one) => !one.closest(".unseen, .skip"))
-  .filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML.slice(0, 80))
-"""
-"""Finds what stands out of the screen on the right."""
 
 
 @pytest.fixture(scope="module")
@@ -260,12 +255,13 @@ def test_a_phone_scrolls_down_only(page: GraphPage, entity: str | None) -> None:
 def test_it_can_be_read_in_light_and_dark(page: GraphPage, dark: bool) -> None:
     page.browser.show(*WIDE, dark=dark)
     page.open("mirela")
-    lightness = [_lightness(page, "body", "backgroundColor"), _lightness(page, "#panel h2", "color")]
+    lightness = [luminance(page.browser, "body", "backgroundColor"), luminance(page.browser, "#panel h2", "color")]
     assert (lightness[0] < lightness[1]) == dark
     for selector in ("#panel h2", "#panel .about", "#panel .link", "#panel .timeline .closed .link", ".hint"):
-        assert _contrast(_lightness(page, selector, "color"), _lightness(page, "#panel", "backgroundColor")) >= 4.5, (
-            selector
-        )
+        assert (
+            contrast(luminance(page.browser, selector, "color"), luminance(page.browser, "#panel", "backgroundColor"))
+            >= 4.5
+        ), selector
     drawn = page.picture("cy.getElementById('mirela').pstyle('color').value")
     assert (sum(drawn) > 384) == dark
     page.browser.show(*WIDE, dark=not dark)
@@ -273,20 +269,6 @@ def test_it_can_be_read_in_light_and_dark(page: GraphPage, dark: bool) -> None:
         lambda: (sum(page.picture("cy.getElementById('mirela').pstyle('color').value")) > 384) != dark,
         "the other colours",
     )
-
-
-def _lightness(page: GraphPage, selector: str, colour: str) -> float:
-    """Relative luminance, as WCAG 2 defines it."""
-    text = page.browser.run(
-        "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", selector, colour
-    )
-    parts = [int(part) / 255 for part in text[text.index("(") + 1 : -1].split(",")[:3]]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def _contrast(a: float, b: float) -> float:
-    return (max(a, b) + 0.05) / (min(a, b) + 0.05)
 
 
 def test_all_can_be_done_by_keyboard(page: GraphPage) -> None:

@@ -71,10 +71,19 @@ def test_providers_add_up_to_the_events(readers: list[AnalyticsReader], rows: Ro
 
 def test_the_quantiles_of_the_rollups_are_those_of_the_calls(readers: list[AnalyticsReader], rows: Rows):
     asked = window("1w", NOW)
-    for figures in readers[0].providers(asked):
+    for figures in [*readers[0].providers(asked), *(readers[0].models(asked, name)[0] for name in MODELS)]:
         mine = [one["latency_ms"] for one in within(rows, asked) if one["provider"] == figures.name]
         true = np.quantile(mine, [0.5, 0.95, 0.99], method="inverted_cdf")
         assert figures.calls.latency == pytest.approx(true, rel=SKETCH)
+
+
+def test_a_long_window_begins_with_hours_and_goes_on_with_days(readers: list[AnalyticsReader], rows: Rows):
+    asked = window("8d", NOW + timedelta(days=6, hours=3))
+    mine = within(rows, asked)
+    assert asked.long
+    assert {one["timestamp"] < asked.whole_from(by_day=True) for one in mine} == {True, False}
+    alike(*(reader.providers(asked) for reader in readers))
+    assert sum(one.calls.requests for one in readers[0].providers(asked)) == len(mine)
 
 
 @pytest.mark.parametrize("text", WINDOWS)
@@ -82,9 +91,10 @@ def test_both_readers_say_the_same_of_providers_and_models(readers: list[Analyti
     asked = window(text, NOW)
     alike(*(reader.providers(asked) for reader in readers))
     for provider in MODELS:
-        alike(*(reader.models(asked, provider) for reader in readers))
+        alike(*(reader.models(asked, provider)[1] for reader in readers))
+        alike(*([reader.models(asked, provider)[0]] for reader in readers))
         assert readers[0].errors(asked, provider) == readers[1].errors(asked, provider)
-    assert readers[0].models(asked, "nobody") == readers[1].models(asked, "nobody") == []
+    assert readers[0].models(asked, "nobody") == readers[1].models(asked, "nobody") == (Figures("nobody"), [])
 
 
 def alike(house: list[Figures], of_lake: list[Figures]) -> None:

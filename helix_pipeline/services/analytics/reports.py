@@ -134,10 +134,10 @@ def provider(stores: AnalyticsStores, name: str, text: str, bucket: Bucket | Non
     check_name(name)
 
     def ask(reader: AnalyticsReader) -> ProviderReport:
-        whole = next((one for one in reader.providers(within) if one.name == name), Figures(name))
-        models = _most_first(_provider(one, name, one.name) for one in reader.models(within, name))
+        whole, models = reader.models(within, name)
+        by_model = _most_first(_provider(one, name, one.name) for one in models)
         series = _series(reader, within, bucket, name)
-        return ProviderReport(within, _provider(whole, name), models, reader.errors(within, name), series)
+        return ProviderReport(within, _provider(whole, name), by_model, reader.errors(within, name), series)
 
     return stores.ask(ask)
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from helix_pipeline.domain.context.conversation import CONVERSATION, ordered
 
-Source = Literal["clickhouse", "lake", "kafka"]
+Source = Literal["clickhouse", "lake", "kafka", "journal"]
 
 Pages = Callable[[int, int], Iterator[pa.Table]]
 """Yields messages with sequence numbers from the first argument on, in tables of about so many rows as the second."""
@@ -43,7 +43,8 @@ class Conversation:
 
     `source` is where most of it comes from, `notes` say why not from a better one and what may be missing. `complete`
     is false where something may be. `head` is the state that it is in, none where that is not known; `about_bytes` what
-    it takes to remember it, `last_sequence` the highest sequence number.
+    it takes to remember it, `last_sequence` the highest sequence number. `to_the_end` is false where the newest records
+    of Kafka were not read: then there may be a higher one.
     """
 
     conversation_id: str
@@ -55,6 +56,7 @@ class Conversation:
     newest: pa.Table
     about_bytes: int
     last_sequence: int
+    to_the_end: bool
 
     def batches(self, after: int = 0, rows: int = PAGE_ROWS) -> Iterator[pa.Table]:
         """Yield the messages with sequence numbers from `after` on, in order, as `CONVERSATION`.

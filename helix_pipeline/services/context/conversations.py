@@ -117,6 +117,7 @@ def _conversation(
         newest=chosen.newest.messages if sound else CONVERSATION.empty_table(),
         about_bytes=chosen.holding.nbytes + chosen.newest.messages.nbytes,
         last_sequence=max(one.last_sequence for one in found),
+        to_the_end=log is not None and not any(one.newest.unread for one in found),
     )
 
 

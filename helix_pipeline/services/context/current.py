@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from helix_pipeline.domain.context.conversation import ordered
-from helix_pipeline.errors import StoreError
+from helix_pipeline.errors import NotFoundError, StoreError
 from helix_pipeline.services.context.conversation import Conversation, Head
 from helix_pipeline.services.context.conversations import find
+from helix_pipeline.services.context.journaled import kept_of, only_kept, with_kept
 from helix_pipeline.services.context.log import Tail, tail
 from helix_pipeline.services.context.stores import ContextStores
 
@@ -24,11 +25,23 @@ ADDED = 10_000
 
 
 def current(stores: ContextStores, conversation_id: str, head: Head | None = None) -> Conversation:
-    """Return a conversation as it is now. `head` is its state where the caller has just asked for it.
+    """Return a conversation as it is now, with what only the journal of this process has of it.
 
-    Raises NotFoundError where no source has any of it, StoreError where none can be asked.
+    `head` is its state where the caller has just asked for it. Raises NotFoundError where no source has any of it,
+    StoreError where none can be asked.
     """
-    head = head or state(stores, conversation_id)
+    kept = kept_of(stores, conversation_id)
+    if not kept:
+        return acknowledged(stores, conversation_id, head)
+    try:
+        return with_kept(acknowledged(stores, conversation_id), kept)
+    except (NotFoundError, StoreError) as error:
+        return only_kept(conversation_id, kept, error)
+
+
+def acknowledged(stores: ContextStores, conversation_id: str, head: Head | None = None) -> Conversation:
+    """Return a conversation as Kafka has it now; else as `current`."""
+    head = head or _state(stores, conversation_id)
     known = stores.caches.conversations.get((conversation_id, head.name)) if head else None
     if known is not None and not (known.source == "clickhouse" and stores.house_is_away):
         return replace(known, head=head)
@@ -38,7 +51,14 @@ def current(stores: ContextStores, conversation_id: str, head: Head | None = Non
 
 
 def state(stores: ContextStores, conversation_id: str) -> Head | None:
-    """Return the state that a conversation is in now, where it was seen before and Kafka can be asked; else none."""
+    """Return the state that a conversation is in now, where it was seen before and Kafka can be asked; else none.
+
+    While the journal has messages of it, it is in none.
+    """
+    return None if kept_of(stores, conversation_id) else _state(stores, conversation_id)
+
+
+def _state(stores: ContextStores, conversation_id: str) -> Head | None:
     head = stores.caches.head(conversation_id)
     if head is None:
         return None

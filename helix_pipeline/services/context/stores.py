@@ -3,42 +3,38 @@
 A store that does not answer is left alone for some seconds, so that not each replay waits for it anew.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
 from typing import Self
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from deltalake import DeltaTable
-from urllib3.exceptions import HTTPError
 
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS
 from helix_pipeline.contracts.topics import CONVERSATIONS
 from helix_pipeline.errors import StoreError
 from helix_pipeline.services.context.cache import open_caches
-from helix_pipeline.services.publishing import StandingPublisher
+from helix_pipeline.services.outbox import Outbox
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.lake import open_lake, open_table
 from helix_pipeline.stores.log_reader import LogReader
 from helix_pipeline.stores.warehouse import open_warehouse
-
-AWAY_S = 5.0
+from helix_pipeline.stores.warehouse_standing import StandingWarehouse
 
 
 class ContextStores:
-    """The stores of one installation and the caches over them. Safe for threads; close it, or use it in a `with`."""
+    """The stores of one installation and the caches over them. Safe for threads; close it, or use it in a `with`.
 
-    def __init__(self, settings: Settings) -> None:
+    `outbox` takes new messages; an outbox of its own has no journal.
+    """
+
+    def __init__(self, settings: Settings, outbox: Outbox | None = None) -> None:
         self.settings = settings
         self.log = LogReader(settings, CONVERSATIONS)
         self.caches = open_caches(settings)
-        self._client: Client | None = None
-        self._away_until = 0.0
-        self.publisher = StandingPublisher(settings)
-        self._lock = Lock()
+        self.outbox = outbox or Outbox(settings)
+        self._warehouse = StandingWarehouse(open_warehouse(settings))
 
     def __enter__(self) -> Self:
         return self
@@ -50,30 +46,22 @@ class ContextStores:
         """Disconnect from all stores."""
         self.log.close()
         self.caches.close()
-        if self._client:
-            self._client.close()
-        self.publisher.close()
+        self._warehouse.close()
+        self.outbox.close()
 
     @contextmanager
     def house(self) -> Iterator[Client]:
         """Lend the client of ClickHouse; whatever keeps it from answering becomes StoreError."""
-        warehouse = open_warehouse(self.settings)
-        place = f"ClickHouse at {warehouse.host}:{warehouse.port}"
-        if self.house_is_away:
-            raise StoreError(f"{place} did not answer a moment ago")
         try:
-            with self._lock:
-                self._client = self._client or warehouse.connect()
-            yield self._client
-        except (ClickHouseError, HTTPError, pa.ArrowException, OSError, StoreError) as error:
-            self._away_until = time.monotonic() + AWAY_S
-            reason = str(error) if isinstance(error, StoreError) else f"{place}: {str(error).strip().splitlines()[0]}"
-            raise StoreError(reason[:400]) from None
+            with self._warehouse.lend() as client:
+                yield client
+        except pa.ArrowException as error:
+            raise StoreError(f"ClickHouse answers what cannot be read: {str(error).splitlines()[0][:300]}") from None
 
     @property
     def house_is_away(self) -> bool:
         """Whether ClickHouse failed so short a time ago that it is not asked."""
-        return time.monotonic() < self._away_until
+        return self._warehouse.is_away
 
     def lake(self) -> DeltaTable:
         """Return the lake's table of conversations as it is now. Raises StoreError where there is none."""

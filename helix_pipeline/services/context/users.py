@@ -46,7 +46,10 @@ def conversations_of(stores: ContextStores, user_id: str, limit: int) -> Spoken:
     known = listed or _Listed([], {})
     newest, unread = _newest(stores, user_id, known, partitions) if partitions else ([], "")
     ids = list(dict.fromkeys([*newest, *known.ids]))[:limit]
-    return Spoken(ids, (*notes, unread) if unread else tuple(notes), bool(topic_id) and not unread)
+    notes += [unread] if unread else []
+    if waiting := stores.outbox.waiting:
+        notes.append(f"{waiting} events are in the journal: conversations that only it has are not listed")
+    return Spoken(ids, tuple(notes), bool(topic_id) and not (unread or waiting))
 
 
 def _listed(stores: ContextStores, user_id: str, limit: int, topic_id: str, notes: list[str]) -> _Listed | None:

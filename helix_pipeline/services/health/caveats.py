@@ -10,6 +10,7 @@ from typing import Any
 from helix_pipeline.domain.features import components_of
 from helix_pipeline.domain.health import Caveat
 from helix_pipeline.services.analytics.recorder import figure_files
+from helix_pipeline.services.outbox import JournalState
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.settings import Settings
 
@@ -17,9 +18,28 @@ DOWN = ("failed", "lost")
 """States of a query that ended though nobody stopped it."""
 
 
-def caveats(settings: Settings) -> list[Caveat]:
-    """Return what every source says now."""
-    return [caveat for source in SOURCES for caveat in source(settings)]
+def caveats(settings: Settings, journal: JournalState) -> list[Caveat]:
+    """Return what every source, and the journal of this process, say now."""
+    return [*(caveat for source in SOURCES for caveat in source(settings)), *_journal(journal)]
+
+
+def journal_said(journal: JournalState) -> str:
+    """Return what keeps events in the journal; nothing where none are there."""
+    if journal.state in ("off", "empty"):
+        return ""
+    if not journal.events:
+        return f"{journal.state}: {journal.reason}"
+    size = f"{journal.nbytes:,} of {journal.max_bytes:,} bytes"
+    kept = f"{journal.events} events in {size}, the oldest {journal.oldest_s or 0:.0f} s old"
+    return f"{journal.state}, {kept}: {journal.reason}"
+
+
+def _journal(journal: JournalState) -> Iterator[Caveat]:
+    """Tell of events that Kafka does not have yet."""
+    said = journal_said(journal)
+    for component in ("infinite_context", "knowledge_graph") if said else ():
+        counts = {"journal_events": journal.events, "journal_bytes": journal.nbytes}
+        yield Caveat(component, f"the journal is {said}", counts)
 
 
 def _streams(settings: Settings) -> Iterator[Caveat]:

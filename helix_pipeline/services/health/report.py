@@ -1,6 +1,6 @@
 """The health of one installation: its components, stores and streams. All routes share it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from helix_pipeline.domain.health import (
 from helix_pipeline.services.health.asking import Asker
 from helix_pipeline.services.health.caveats import caveats
 from helix_pipeline.services.health.stores import LIMIT_S, checks
+from helix_pipeline.services.outbox import JournalState
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.settings import Settings
 
@@ -34,10 +35,14 @@ class HealthReport:
 
 
 class Health:
-    """Asks the stores of one installation. Safe for threads; it holds nothing that must be closed."""
+    """Asks the stores of one installation. Safe for threads; it holds nothing that must be closed.
 
-    def __init__(self, settings: Settings) -> None:
+    `journal` tells how the journal of this process is.
+    """
+
+    def __init__(self, settings: Settings, journal: Callable[[], JournalState]) -> None:
         self._settings = settings
+        self._journal = journal
         used = ALWAYS.union(*(stores_of(name) for name in COMPONENTS if settings.features.is_on(name)))
         self._asker = Asker({name: check for name, check in checks(settings).items() if name in used}, LIMIT_S)
 
@@ -53,7 +58,7 @@ class Health:
         return HealthReport(overall(components.values()), components, stores, streams)
 
     def _components(self, stores: Mapping[str, StoreState]) -> dict[str, ComponentState]:
-        said = caveats(self._settings)
+        said = caveats(self._settings, self._journal())
         return {
             name: assess(name, stores, said) if self._settings.features.is_on(name) else self._off(name)
             for name in COMPONENTS

@@ -1,4 +1,4 @@
-"""What somebody states about entities: checked, resolved to ids, in Kafka before the caller hears of it.
+"""What somebody states about entities: checked, resolved to ids, stored before the caller hears of it.
 
 The stream carries it into the graph. Nothing is overwritten there: a statement that no longer holds is stated as ended.
 """
@@ -16,8 +16,10 @@ from helix_pipeline.domain.entities.types import TYPES, in_graph
 from helix_pipeline.domain.relationships.cues import RELATIONS
 from helix_pipeline.errors import UsageError
 from helix_pipeline.formats.wire import UnpublishableError, encode
+from helix_pipeline.services.kept import KeptEvent
 from helix_pipeline.services.knowledge.questions import known
 from helix_pipeline.services.knowledge.stores import KnowledgeStores
+from helix_pipeline.services.outbox import Publish, Stored
 
 RESERVED = ("co_occurs_with", "associated_with", "same_as")
 """Relations that are counted or derived, never stated."""
@@ -59,24 +61,26 @@ class NamedEntity:
 
 @dataclass(frozen=True)
 class StatedEntity:
-    """What became of a statement; `accepted` is false where it had been made before."""
+    """What became of a statement; `accepted` is false where it had been made before, as far as `stored` knows."""
 
     entity_id: str
     name: str
     type: str
     event_id: str
     accepted: bool
+    stored: Stored
 
 
 @dataclass(frozen=True)
 class StatedRelationship:
-    """What became of a statement; `accepted` is false where it had been made before."""
+    """What became of a statement; `accepted` is false where it had been made before, as far as `stored` knows."""
 
     subject_id: str
     relation: str
     object_id: str
     event_id: str
     accepted: bool
+    stored: Stored
 
 
 def state_entity(
@@ -85,13 +89,13 @@ def state_entity(
     """State that an entity is there, of this name and type, and called by these aliases.
 
     Its id is that of the name: what a message calls so is the same entity. Raises UsageError where it is none of the
-    graph, StoreError where Kafka or PostgreSQL fails: then the same statement with its `event_id` can be made again.
+    graph, StoreError where it cannot be stored: then the same statement with its `event_id` can be made again.
     """
     type, subtype = _kind(entity, "entity")
     found = stores.resolver.resolve(entity.name, type, subtype)
     said = {"name": found.name, "type": found.type, "subtype": found.subtype or None, "aliases": list(aliases)}
     event = _event(EntityStated, statement, entity_id=found.id, **said)
-    return StatedEntity(found.id, found.name, found.type, event.event_id, _published(stores, event))
+    return StatedEntity(found.id, found.name, found.type, event.event_id, *_stored(stores, event))
 
 
 def state_relationship(
@@ -107,7 +111,7 @@ def state_relationship(
     subject_id, object_id = _id(stores, "subject", subject), _id(stores, "object", object)
     said = {name: getattr(statement, name) for name in ("confidence", "ended", "conversation_id", "message_id")}
     event = _event(RelationshipStated, statement, entity_id=subject_id, relation=relation, object_id=object_id, **said)
-    return StatedRelationship(subject_id, relation, object_id, event.event_id, _published(stores, event))
+    return StatedRelationship(subject_id, relation, object_id, event.event_id, *_stored(stores, event))
 
 
 def _id(stores: KnowledgeStores, place: str, entity: NamedEntity) -> str:
@@ -143,9 +147,17 @@ def _event(kind: type[_Event], statement: Statement, **said: Any) -> _Event:
         raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _published(stores: KnowledgeStores, event: EntityStated | RelationshipStated) -> bool:
+def _stored(stores: KnowledgeStores, event: EntityStated | RelationshipStated) -> tuple[bool, Stored]:
+    """Store a statement; return whether it is new there, and where that is."""
     try:
         record = encode(event, stores.settings.kafka.max_message_bytes)
     except UnpublishableError as error:
         raise UsageError(str(error)) from None
-    return stores.publisher.publish([record]) == 1
+
+    def direct(publish: Publish) -> tuple[bool, Stored]:
+        return publish([record]) == 1, "kafka"
+
+    def keep() -> tuple[bool, Stored]:
+        return stores.outbox.keep([KeptEvent(record)]) == 1, "journal"
+
+    return stores.outbox.send(direct, keep)

@@ -21,7 +21,7 @@ from helix_pipeline.domain.entities.resolution.resolver import NameResolver, loa
 from helix_pipeline.domain.knowledge.answers import KnowledgeReader, Meaning
 from helix_pipeline.errors import StoreError
 from helix_pipeline.services.knowledge.meaning import QUERY_S, embedder
-from helix_pipeline.services.publishing import StandingPublisher
+from helix_pipeline.services.outbox import Outbox
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.graph_memory import MemoryReader, load_newest
 from helix_pipeline.stores.graph_reader import Neo4jReader
@@ -67,11 +67,14 @@ class Answered(Generic[_T]):
 
 
 class KnowledgeStores:
-    """The graph of one installation. Safe for threads; close it, or use it in a `with`."""
+    """The graph of one installation. Safe for threads; close it, or use it in a `with`.
 
-    def __init__(self, settings: Settings) -> None:
+    `outbox` takes statements; an outbox of its own has no journal.
+    """
+
+    def __init__(self, settings: Settings, outbox: Outbox | None = None) -> None:
         self.settings = settings
-        self.publisher = StandingPublisher(settings)
+        self.outbox = outbox or Outbox(settings)
         self._pool = ThreadPoolExecutor(CONNECTIONS, "graph")
         self._driver: Driver | None = None
         self._lock = Lock()
@@ -92,7 +95,7 @@ class KnowledgeStores:
         if self._driver:
             self._driver.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self.publisher.close()
+        self.outbox.close()
 
     def ask(self, question: Callable[[KnowledgeReader], _T]) -> Answered[_T]:
         """Put a question to Neo4j, or to the last snapshot where it is away.

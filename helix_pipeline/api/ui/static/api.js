@@ -1,14 +1,16 @@
 /* The calls to the API that the page is served from, and what each answer says of where it comes from. */
 
 const KNOWLEDGE = "/v1/knowledge";
+const LIMIT_MS = 10_000;
 let tell = () => {};
 
-/** What the API refused or failed at; `hint` says what to do. */
+/** What the API refused or failed at; `hint` says what to do, `body` is all that it answered. */
 export class Refusal extends Error {
-  constructor(status, { detail, hint } = {}) {
-    super(detail ?? `the API answered ${status}`);
+  constructor(status, body = {}) {
+    super(body.detail ?? `the API answered ${status}`);
     this.status = status;
-    this.hint = hint ?? "";
+    this.hint = body.hint ?? "";
+    this.body = body;
   }
 }
 
@@ -34,8 +36,30 @@ export const evidence = ({ conversation_id, message_id }, ids) =>
     ...(message_id ? [["message_id", message_id]] : ids.map((id) => ["entity", id])),
   ]);
 
-function get(path, parameters = []) {
-  return ask(`${path}?${new URLSearchParams(parameters)}`, {});
+/** How components, stores and streams are. 503 is an answer too: it says what is away. */
+export async function health() {
+  try {
+    return await poll("/v1/bigdata/health");
+  } catch (error) {
+    if (error.body?.components) return error.body;
+    throw error;
+  }
+}
+export const system = () => poll("/v1/analytics/system");
+export const jobs = (limit) => poll("/v1/spark/jobs", [["limit", limit]]);
+export const providers = (window, bucket) =>
+  poll("/v1/analytics/providers", [
+    ["window", window],
+    ["bucket", bucket],
+  ]);
+
+function get(path, parameters = [], options = {}) {
+  return ask(`${path}?${new URLSearchParams(parameters)}`, options);
+}
+
+/** Ask what is asked again and again: an answer that takes too long is none. */
+function poll(path, parameters) {
+  return get(path, parameters, { signal: AbortSignal.timeout(LIMIT_MS) });
 }
 
 function post(path, body, signal) {

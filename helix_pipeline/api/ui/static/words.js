@@ -15,6 +15,11 @@ const NAMES = {
   [TOGETHER]: "named together",
 };
 const SHOWN = 28;
+const STEPS = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+];
 const whole = new Intl.NumberFormat();
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -49,6 +54,44 @@ export function count(number, noun) {
 /** A day, or with `exact` also the time, from what the API sends; "" for none. */
 export function when(time, exact = false) {
   return time ? (exact ? moment : day).format(new Date(time)) : "";
+}
+
+/** What stands where there is no figure. */
+export const NONE = "–";
+
+/** A number as whole as it can be read, with its unit: 12,345, 3.4, 0.12. */
+export function amount(number, unit = "") {
+  if (number === null || number === undefined) return NONE;
+  const digits = Math.abs(number) >= 100 || Number.isInteger(number) ? 0 : Math.abs(number) >= 1 ? 1 : 2;
+  const text = number.toLocaleString(undefined, { maximumFractionDigits: digits });
+  return unit ? `${text}\u00a0${unit}` : text;
+}
+
+/** A share of [0, 1] in percent. */
+export function percent(part) {
+  return part === null || part === undefined ? NONE : amount(Math.round(part * 1000) / 10, "%");
+}
+
+/** Milliseconds, from a second on in seconds. */
+export function milliseconds(number) {
+  return number >= 1000 ? amount(number / 1000, "s") : amount(number, "ms");
+}
+
+/** Bytes in mebibytes or gibibytes. */
+export function bytes(number) {
+  return number >= 2 ** 30 ? amount(number / 2 ** 30, "GiB") : amount(number / 2 ** 20, "MiB");
+}
+
+/** Seconds in the largest unit that fits. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return NONE;
+  const [unit, size] = STEPS.find(([, least]) => seconds >= least) ?? ["s", 1];
+  return amount(Math.round((seconds / size) * 10) / 10, unit);
+}
+
+/** A time of day, to the second. */
+export function clock(time) {
+  return new Date(time).toLocaleTimeString(undefined, { hour12: false });
 }
 
 /** A name cut to what fits under a node, never within a character. */

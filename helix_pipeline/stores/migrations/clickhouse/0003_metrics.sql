@@ -41,7 +41,8 @@ FROM debate_events
 WHERE event_type = 'debate.turn';
 
 -- A row for each participant of a debate that ended. It is computed anew from the debate's events whenever more of
--- them arrive; the row that knows the most events stands. `ended_at` is when the debate was first said to be over.
+-- them arrive; the row that knows the most events stands. One row of a
+-- debate `leads`, so that counting those counts debates. `ended_at` is when the debate was first said to be over.
 CREATE TABLE IF NOT EXISTS debate_outcomes
 (
     ended_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD),
@@ -51,6 +52,7 @@ CREATE TABLE IF NOT EXISTS debate_outcomes
     provider LowCardinality(String),
     model LowCardinality(String),
     won Bool,
+    leads Bool,
     decided Bool,
     consensus_reached Bool,
     rounds Int32 CODEC(T64, LZ4),

@@ -1,4 +1,4 @@
--- Sums by minute and hour, kept up by views. A block that is inserted twice under its token reaches them once, as each
+-- Sums by minute, hour and day, kept up by views, each from the finer one. A block that is inserted twice under its token reaches them once, as each
 -- has a deduplication window of its own; a late row is added to the minute of its own time. The time comes first in
 -- their keys: every question has a window, and there are few providers. Quantiles are DDSketches: 1 % off at most, and
 -- a state of a busy hour is an eighth of a t-digest's. Small granules, as a row of states is large.
@@ -26,6 +26,8 @@ SETTINGS index_granularity = 512, non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS provider_stats_hourly AS provider_stats_minutely;
 
+CREATE TABLE IF NOT EXISTS provider_stats_daily AS provider_stats_minutely;
+
 CREATE MATERIALIZED VIEW IF NOT EXISTS provider_stats_by_minute TO provider_stats_minutely AS
 SELECT
     toStartOfMinute(timestamp) AS time,
@@ -46,20 +48,38 @@ GROUP BY time, provider, model;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS provider_stats_by_hour TO provider_stats_hourly AS
 SELECT
-    toStartOfHour(timestamp) AS time,
+    toStartOfHour(provider_stats_minutely.time) AS time,
     provider,
     model,
-    count() AS requests,
-    countIf(NOT success) AS failures,
-    sumMap(if(success, map(), map(coalesce(CAST(error_type, 'Nullable(String)'), 'unknown'), toUInt64(1)))) AS errors,
-    sum(provider_metrics.latency_ms) AS latency_ms,
-    quantilesDDState(0.01, 0.5, 0.95, 0.99)(provider_metrics.latency_ms) AS latency,
-    sum(toUInt64(provider_metrics.tokens_prompt)) AS tokens_prompt,
-    sum(toUInt64(provider_metrics.tokens_completion)) AS tokens_completion,
-    sum(provider_metrics.cost) AS cost,
-    uniqCombinedState(12)(conversation_id) AS conversations,
-    toDateTime(max(provider_metrics.ingested_at)) AS ingested_at
-FROM provider_metrics
+    sum(provider_stats_minutely.requests) AS requests,
+    sum(provider_stats_minutely.failures) AS failures,
+    sumMap(provider_stats_minutely.errors) AS errors,
+    sum(provider_stats_minutely.latency_ms) AS latency_ms,
+    quantilesDDMergeState(0.01, 0.5, 0.95, 0.99)(provider_stats_minutely.latency) AS latency,
+    sum(provider_stats_minutely.tokens_prompt) AS tokens_prompt,
+    sum(provider_stats_minutely.tokens_completion) AS tokens_completion,
+    sum(provider_stats_minutely.cost) AS cost,
+    uniqCombinedMergeState(12)(provider_stats_minutely.conversations) AS conversations,
+    max(provider_stats_minutely.ingested_at) AS ingested_at
+FROM provider_stats_minutely
+GROUP BY time, provider, model;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS provider_stats_by_day TO provider_stats_daily AS
+SELECT
+    toStartOfDay(provider_stats_hourly.time, 'UTC') AS time,
+    provider,
+    model,
+    sum(provider_stats_hourly.requests) AS requests,
+    sum(provider_stats_hourly.failures) AS failures,
+    sumMap(provider_stats_hourly.errors) AS errors,
+    sum(provider_stats_hourly.latency_ms) AS latency_ms,
+    quantilesDDMergeState(0.01, 0.5, 0.95, 0.99)(provider_stats_hourly.latency) AS latency,
+    sum(provider_stats_hourly.tokens_prompt) AS tokens_prompt,
+    sum(provider_stats_hourly.tokens_completion) AS tokens_completion,
+    sum(provider_stats_hourly.cost) AS cost,
+    uniqCombinedMergeState(12)(provider_stats_hourly.conversations) AS conversations,
+    max(provider_stats_hourly.ingested_at) AS ingested_at
+FROM provider_stats_hourly
 GROUP BY time, provider, model;
 
 -- `timed` and `rated` count the turns that say how long they took, and how sure they are.
@@ -85,6 +105,8 @@ SETTINGS index_granularity = 512, non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS debate_stats_hourly AS debate_stats_minutely;
 
+CREATE TABLE IF NOT EXISTS debate_stats_daily AS debate_stats_minutely;
+
 CREATE MATERIALIZED VIEW IF NOT EXISTS debate_stats_by_minute TO debate_stats_minutely AS
 SELECT
     toStartOfMinute(timestamp) AS time,
@@ -103,18 +125,34 @@ GROUP BY time, provider, model;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS debate_stats_by_hour TO debate_stats_hourly AS
 SELECT
-    toStartOfHour(timestamp) AS time,
+    toStartOfHour(debate_stats_minutely.time) AS time,
     provider,
     model,
-    count() AS turns,
-    uniqCombinedState(12)(debate_id) AS debates,
-    count(debate_metrics.response_time_ms) AS timed,
-    sum(coalesce(debate_metrics.response_time_ms, 0)) AS response_time_ms,
-    quantilesDDState(0.01, 0.5, 0.95, 0.99)(debate_metrics.response_time_ms) AS response_time,
-    count(debate_metrics.confidence) AS rated,
-    sum(coalesce(debate_metrics.confidence, 0)) AS confidence,
-    toDateTime(max(debate_metrics.ingested_at)) AS ingested_at
-FROM debate_metrics
+    sum(debate_stats_minutely.turns) AS turns,
+    uniqCombinedMergeState(12)(debate_stats_minutely.debates) AS debates,
+    sum(debate_stats_minutely.timed) AS timed,
+    sum(debate_stats_minutely.response_time_ms) AS response_time_ms,
+    quantilesDDMergeState(0.01, 0.5, 0.95, 0.99)(debate_stats_minutely.response_time) AS response_time,
+    sum(debate_stats_minutely.rated) AS rated,
+    sum(debate_stats_minutely.confidence) AS confidence,
+    max(debate_stats_minutely.ingested_at) AS ingested_at
+FROM debate_stats_minutely
+GROUP BY time, provider, model;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS debate_stats_by_day TO debate_stats_daily AS
+SELECT
+    toStartOfDay(debate_stats_hourly.time, 'UTC') AS time,
+    provider,
+    model,
+    sum(debate_stats_hourly.turns) AS turns,
+    uniqCombinedMergeState(12)(debate_stats_hourly.debates) AS debates,
+    sum(debate_stats_hourly.timed) AS timed,
+    sum(debate_stats_hourly.response_time_ms) AS response_time_ms,
+    quantilesDDMergeState(0.01, 0.5, 0.95, 0.99)(debate_stats_hourly.response_time) AS response_time,
+    sum(debate_stats_hourly.rated) AS rated,
+    sum(debate_stats_hourly.confidence) AS confidence,
+    max(debate_stats_hourly.ingested_at) AS ingested_at
+FROM debate_stats_hourly
 GROUP BY time, provider, model;
 
 -- `messages` adds up, over a message's entities, to one for each message that names any.
@@ -125,7 +163,7 @@ CREATE TABLE IF NOT EXISTS entity_stats_hourly
     extractions SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
     mentions SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
     messages SimpleAggregateFunction(sum, Float64) CODEC(ZSTD),
-    entities AggregateFunction(uniqCombined(14), String) CODEC(ZSTD),
+    entities AggregateFunction(uniqCombined(12), String) CODEC(ZSTD),
     ingested_at SimpleAggregateFunction(max, DateTime('UTC')) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree
@@ -141,7 +179,7 @@ SELECT
     count() AS extractions,
     sum(toUInt64(entity_extraction_metrics.mentions)) AS mentions,
     sum(1 / entities_per_message) AS messages,
-    uniqCombinedState(14)(entity_id) AS entities,
+    uniqCombinedState(12)(entity_id) AS entities,
     toDateTime(max(entity_extraction_metrics.ingested_at)) AS ingested_at
 FROM entity_extraction_metrics
 GROUP BY time, type;
