@@ -95,3 +95,13 @@ def test_more_debates_than_a_statement_takes_are_all_settled(house: Client):
     assert house.query("SELECT count(), uniqExact(debate_id) FROM debate_outcomes FINAL").result_rows == [
         (len(ids), len(ids))
     ]
+
+
+def test_an_outcome_that_knows_fewer_events_does_not_stand_though_it_is_written_later(house: Client):
+    put(house, turn("A", "anthropic", 0), turn("B", "openai", 1), end("A", 2))
+    known = outcomes(house)
+    house.command(
+        "INSERT INTO debate_outcomes SELECT * REPLACE (NOT won AS won, events - 1 AS events) FROM debate_outcomes"
+    )
+    assert outcomes(house) == known
+    assert house.query("SELECT DISTINCT events FROM debate_outcomes FINAL").result_rows == [(3,)]
