@@ -50,8 +50,10 @@ _ELECTING = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_PARTITION,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
 }
-"""Errors of partitions that have no leader yet, as just after their creation or a restart."""
+"""Errors of partitions that have no leader yet, or a new one, as just after their creation or a restart."""
 
 Ranges = Mapping[int, tuple[int, int]]
 

@@ -85,7 +85,7 @@ def test_compressions_are_added_up_by_strategy(stores: AnalyticsStores):
 
 
 def test_the_rate_of_requests_is_that_of_the_last_minutes(stores: AnalyticsStores):
-    rows = [RequestRow(NOW, f"r{n}", "GET", "/x", 500 if n == 0 else 200, 10.0) for n in range(10)]
+    rows = [RequestRow(NOW, f"r{n}", "GET", "/x", (500, 404, 200)[min(n, 2)], 10.0) for n in range(10)]
     old = [RequestRow(NOW - timedelta(minutes=30), "old", "GET", "/x", 200, 10.0)]
     put(stores, "usage_stats", as_table("usage_stats", rows + old))
     found = operation.system(stores).value
