@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from helix_pipeline.services.analytics.debates import DebateReport, WinnersReport
     from helix_pipeline.services.analytics.reports import ConversationsOfDay, ProvidersReport, SeriesPoint
 
-WIDTH = 24
-"""Characters of a sparkline at most."""
+WIDTH = 12
+"""Characters of a sparkline at most: a row fits a terminal of 80."""
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 
@@ -38,9 +38,9 @@ def print_providers(found: "ProvidersReport") -> None:
         "errors",
         "mean ms",
         "p95 ms",
-        "confidence",
-        "win rate",
-        "95 % interval",
+        "conf.",
+        "wins",
+        "95 % CI",
         "over time",
     )
     rows = (
@@ -74,7 +74,7 @@ def print_winners(found: "WinnersReport") -> None:
         )
         for one in found.top_winners
     )
-    heads = ("provider", "model", "wins", "of all", "debates", "win rate", "95 % interval")
+    heads = ("provider", "model", "wins", "of all", "debates", "win rate", "95 % CI")
     _print(f"{found.ended:,} debates ended, {found.decided:,} with a winner ({found.within.text})", heads, rows)
 
 
@@ -139,11 +139,11 @@ def _percent(share: float | None) -> str:
 
 
 def _interval(limits: tuple[float, float] | None) -> str:
-    return "" if limits is None else f"{100 * limits[0]:.0f} to {100 * limits[1]:.0f} %"
+    return "" if limits is None else f"{100 * limits[0]:.0f}-{100 * limits[1]:.0f} %"
 
 
 def _print(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(*heads, box=None, title=Text(clean(title)), title_justify="left")
+    table = Table(*heads, box=None, padding=(0, 1, 0, 0), title=Text(clean(title)), title_justify="left")
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
     console = Console()
