@@ -16,7 +16,7 @@ from helix_pipeline.services.streaming import run
 from helix_pipeline.settings import Settings
 from helix_pipeline.spark.queries import Query, start
 from helix_pipeline.stores import bus, graph
-from helix_pipeline.stores.warehouse import migrate
+from helix_pipeline.stores.warehouse_migrations import migrate
 
 pytestmark = [pytest.mark.spark, pytest.mark.servers]
 
