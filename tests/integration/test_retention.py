@@ -100,7 +100,8 @@ def test_a_topic_that_keeps_for_ever_is_shown_and_brought_in_line(
 ) -> None:
     for_ever = ConfigEntry("retention.ms", "-1", incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ResourceType.TOPIC, TOPICS[0].name, incremental_configs=[for_ever])
-    AdminClient({"bootstrap.servers": settings.kafka.address}).incremental_alter_configs([topic])[topic].result(30)
+    admin = AdminClient({"bootstrap.servers": settings.kafka.address})
+    admin.incremental_alter_configs([topic])[topic].result(30)
     rows = helix(settings, "show").stdout.splitlines()
     assert next(row.split() for row in rows if TOPICS[0].name in row)[2:] == ["168", "hours", "for", "ever", "differs"]
     (changed,) = apply(settings)
