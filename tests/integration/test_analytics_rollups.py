@@ -1,6 +1,5 @@
 """Rollups hold what their tables hold: under replays, with late rows, after an interrupted migration."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -17,18 +16,6 @@ pytestmark = pytest.mark.servers
 
 NOON = datetime(2026, 6, 1, 12, 0, 30, tzinfo=UTC)
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def house(settings: Settings) -> Iterator[Client]:
-    """A database of its own with all tables."""
-    own = load(
-        environ={}, flags={"clickhouse.port": settings.clickhouse.port, "clickhouse.database": f"h{uuid4().hex}"}
-    )
-    warehouse_migrations.migrate(own)
-    with warehouse.client(warehouse.open_warehouse(own)) as connection:
-        yield connection
-        connection.command(f"DROP DATABASE {own.clickhouse.database}")
 
 
 def calls(*at: datetime, latency_ms: float = 100.0, error_type: str | None = None) -> pa.Table:

@@ -1,6 +1,5 @@
 """Outcomes of debates: who won by which provider, whatever the order, the number and the lateness of the events."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -12,8 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from helix_pipeline.contracts.rows import event_schema
 from helix_pipeline.contracts.topics import DEBATES
-from helix_pipeline.settings import Settings, load
-from helix_pipeline.stores import warehouse, warehouse_migrations
+from helix_pipeline.stores import warehouse
 from helix_pipeline.stores.debate_outcomes import MOST_IDS, settle
 
 pytestmark = pytest.mark.servers
@@ -21,17 +19,6 @@ pytestmark = pytest.mark.servers
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = datetime.now(UTC)
 FOUND = "SELECT participant, provider, won, decided, turns, rounds FROM debate_outcomes FINAL ORDER BY participant"
-
-
-@pytest.fixture
-def house(settings: Settings) -> Iterator[Client]:
-    own = load(
-        environ={}, flags={"clickhouse.port": settings.clickhouse.port, "clickhouse.database": f"h{uuid4().hex}"}
-    )
-    warehouse_migrations.migrate(own)
-    with warehouse.client(warehouse.open_warehouse(own)) as connection:
-        yield connection
-        connection.command(f"DROP DATABASE {own.clickhouse.database}")
 
 
 def turn(participant: str, provider: str, offset: int) -> dict[str, Any]:
