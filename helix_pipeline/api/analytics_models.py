@@ -5,23 +5,22 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from helix_pipeline.domain.analytics.figures import EntityRise
+from helix_pipeline.api.flat import flat
 from helix_pipeline.domain.analytics.window import Bucket
-from helix_pipeline.services.analytics.asked import MOST_DAYS, MOST_LIMIT, MOST_NAME
-from helix_pipeline.services.analytics.debates import DebateSide, TopWinner
-from helix_pipeline.services.analytics.operation import Memory, StrategyCompressions
+from helix_pipeline.services.analytics.asked import MOST_DAYS, MOST_LIMIT
+from helix_pipeline.services.analytics.debates import DebateReport, WinnersReport
+from helix_pipeline.services.analytics.operation import CompressionReport, SystemReport
 from helix_pipeline.services.analytics.reports import (
     ConversationsOfDay,
-    EntitiesOfDay,
-    ProviderFigures,
-    SeriesPoint,
+    EntitiesReport,
+    ProviderReport,
+    ProvidersReport,
 )
 
 WindowText = Annotated[
     str, Field(pattern=r"^[1-9]\d{0,5}[mhdw]$", description="30m, 24h, 7d or 4w; at most 366 days", examples=["24h"])
 ]
 Limit = Annotated[int, Field(ge=1, le=MOST_LIMIT)]
-Id = Annotated[str, Field(min_length=1, max_length=MOST_NAME)]
 
 
 class _Query(BaseModel):
@@ -72,76 +71,23 @@ class _Within(_Source):
     to: datetime
 
 
-class Providers(_Within):
-    """All providers; those with most requests first."""
-
-    providers: list[ProviderFigures]
-    series: list[SeriesPoint] | None
-
-
-class Provider(_Within):
-    """One provider."""
-
+class _OfProvider(_Within):
     provider: str
-    figures: ProviderFigures
-    models: list[ProviderFigures]
-    errors: dict[str, int]
-    series: list[SeriesPoint] | None
+
+
+_TIME = ("within",)
+"""What `_Within` tells in three fields."""
+
+Providers = flat("Providers", ProvidersReport, _Within, _TIME)
+DebateWinners = flat("DebateWinners", WinnersReport, _Within, _TIME)
+DebateDetails = flat("DebateDetails", DebateReport, _Source)
+EntityTrends = flat("EntityTrends", EntitiesReport, _Source)
+CompressionStats = flat("CompressionStats", CompressionReport, _Within, _TIME)
+System = flat("System", SystemReport, _Source)
+Provider = flat("Provider", ProviderReport, _OfProvider, _TIME)
 
 
 class ConversationTrends(_Source):
     """Conversations by day."""
 
     daily_stats: list[ConversationsOfDay]
-
-
-class DebateWinners(_Within):
-    """Who wins debates."""
-
-    top_winners: list[TopWinner]
-    ended: int
-    decided: int
-
-
-class DebateDetails(_Source):
-    """One debate. `verdicts` are judges by the participant whom they named."""
-
-    debate_id: str
-    topic: str | None
-    status: str
-    started_at: datetime
-    ended_at: datetime | None
-    duration_s: float
-    rounds: int
-    turns: int
-    winner: str | None
-    consensus_reached: bool | None
-    participants: list[DebateSide]
-    verdicts: dict[str, int]
-
-
-class EntityTrends(_Source):
-    """Entities by day, and those with most mentions beside the time of equal length before."""
-
-    daily_stats: list[EntitiesOfDay]
-    top_entities: list[EntityRise]
-
-
-class CompressionStats(_Within):
-    """Conversations that were compressed for callers."""
-
-    total: StrategyCompressions
-    strategies: list[StrategyCompressions]
-
-
-class System(_Source):
-    """How the machine and the API are. Rates are of the last five minutes; null while ClickHouse is away."""
-
-    cpu_percent: float
-    cores: int
-    memory: Memory
-    uptime_s: float
-    requests_per_minute: float | None
-    error_rate: float | None
-    avg_duration_ms: float | None
-    p95_duration_ms: float | None

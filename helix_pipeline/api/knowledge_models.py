@@ -1,10 +1,11 @@
 """Bodies of the requests and answers of /v1/knowledge, with the examples of /docs."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
+from helix_pipeline.api.flat import flat
 from helix_pipeline.contracts.events import Share
 from helix_pipeline.domain.knowledge.answers import (
     Community,
@@ -159,16 +160,10 @@ class _Answer(BaseModel):
     seconds: float
 
 
-def _flat(name: str, kind: type) -> type[_Answer]:
-    """Return the model of an answer that has the fields of a dataclass on the level of where it comes from."""
-    fields: dict[str, Any] = {field: (type, ...) for field, type in get_type_hints(kind).items()}
-    return create_model(name, __base__=_Answer, __doc__=kind.__doc__, **fields)
-
-
-RelatedEntities = _flat("RelatedEntities", RelatedTo)
-Entity = _flat("Entity", EntityDetails)
-ShortestPath = _flat("ShortestPath", Path)
-Picture = _flat("Picture", Subgraph)
+RelatedEntities = flat("RelatedEntities", RelatedTo, _Answer)
+Entity = flat("Entity", EntityDetails, _Answer)
+ShortestPath = flat("ShortestPath", Path, _Answer)
+Picture = flat("Picture", Subgraph, _Answer)
 
 
 class FoundEntities(_Answer):
