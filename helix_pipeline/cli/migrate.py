@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from helix_pipeline.services.migrating import migrate as apply
-from helix_pipeline.services.migrating import planned
 from helix_pipeline.settings import load
-from helix_pipeline.stores.warehouse_migrations import Migration
+from helix_pipeline.stores.warehouse_migrations import Migration, missing
 
 Config = Annotated[Path | None, typer.Option(help="YAML settings file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what the warehouse lacks, and change nothing.")]
@@ -30,7 +29,7 @@ def migrate(config: Config = None, dry_run: DryRun = False, as_json: AsJson = Fa
     """
     settings = load(config)
     if dry_run:
-        _show_plan(planned(settings), as_json)
+        _show_plan(missing(settings), as_json)
         return
     done = apply(settings)
     if as_json:

@@ -7,12 +7,7 @@ from helix_pipeline.errors import StoreError
 from helix_pipeline.services.progress import read_progress
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores import bus, graph
-from helix_pipeline.stores.warehouse_migrations import Migration, apply, missing
-
-
-def planned(settings: Settings) -> list[Migration]:
-    """Return what the warehouse lacks. Raises StoreError where it does not answer."""
-    return missing(settings)
+from helix_pipeline.stores.warehouse_migrations import apply, missing
 
 
 def migrate(settings: Settings) -> dict[str, Any]:
