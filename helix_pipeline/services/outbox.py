@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as SlowError
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -162,7 +163,7 @@ class Outbox:
         def publish(records: Sequence[Encoded]) -> int:
             return self._publisher.publish(records, lambda: not given_up)
 
-        attempt = self._pool.submit(direct, publish)
+        attempt = self._pool.submit(copy_context().run, direct, publish)  # the request's trace and its id in logs
         try:
             return attempt.result(limit_s)
         except SlowError:

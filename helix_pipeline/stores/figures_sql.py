@@ -69,14 +69,14 @@ ERRORS = {long: f"SELECT sumMap(errors) FROM ({_rollup('provider_stats', 'errors
 _SAMPLE = "provider, sum(requests), sum(failures), sum(latency_ms), quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(latency)[2]"
 
 
-def series(bucket: Bucket, of_one: bool) -> str:
-    """Return the statement of a series by `minute`, `hour` or `day`."""
+def series(bucket: Bucket, of_one: bool, long: bool) -> str:
+    """Return the statement of a series by `minute`, `hour` or `day`; `long` takes whole days together."""
     where, columns = _OF if of_one else "1", "time, provider, requests, failures, latency_ms, latency"
     if bucket == "minute":
         minutes = "time >= {since:DateTime('UTC')} AND time < {until:DateTime('UTC')}"
         source = f"SELECT {columns} FROM provider_stats_minutely WHERE {minutes} AND {where}"
     else:
-        source = _rollup("provider_stats", columns, where, bucket == "day")
+        source = _rollup("provider_stats", columns, where, long)
     start = {"minute": "time", "hour": "toStartOfHour(time)", "day": "toStartOfDay(time, 'UTC')"}[bucket]
     return f"SELECT {start} AS at, {_SAMPLE} FROM ({source}) GROUP BY at, provider ORDER BY at, provider"
 

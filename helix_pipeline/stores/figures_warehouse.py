@@ -56,8 +56,9 @@ class WarehouseFigures:
 
     def series(self, within: Window, bucket: Bucket, provider: str = "") -> list[Sample]:
         """Return the calls by bucket and provider."""
-        statement = sql.series(bucket, bool(provider))
-        values = _times(within, bucket == "day") | ({"provider": provider} if provider else {})
+        by_day = within.long and bucket == "day"
+        statement = sql.series(bucket, bool(provider), by_day)
+        values = _times(within, by_day) | ({"provider": provider} if provider else {})
         return [Sample(_utc(at), *rest) for at, *rest in self._rows("series", statement, values)]
 
     def conversations(self, within: Window) -> list[ConversationDay]:

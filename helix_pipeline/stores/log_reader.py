@@ -24,6 +24,9 @@ from helix_pipeline.stores.kafka_counts import count_consumed
 ANSWER_TIMEOUT_S = 2.0
 """How long the brokers may take to say where a partition ends."""
 
+SILENT_S = 4.0
+"""How long the brokers may send nothing of records that they said to have."""
+
 AWAY_S = 5.0
 """For how long brokers that did not answer are not asked again."""
 
@@ -31,6 +34,10 @@ BATCH_RECORDS = 1_000
 """Records that are handed over at once: few enough for memory where they are large."""
 POLL_S = 0.05
 KEPT_CONSUMERS = 4
+
+
+class UnreadError(StoreError):
+    """Records of a range were not sent in time; those before them were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class LogReader:
         self._idle: LifoQueue[Consumer] = LifoQueue(KEPT_CONSUMERS)
         self._admin: AdminClient | None = None
         self._lock = Lock()
-        self._away_until = 0.0
+        self._heard = self._away_until = 0.0
 
     def close(self) -> None:
         """Disconnect."""
@@ -59,7 +66,7 @@ class LogReader:
 
     def state(self) -> TopicState:
         """Return what the brokers say of the topic. Raises StoreError where they do not answer, or have none."""
-        self._ask_again()
+        begin = self._ask_again()
         with self._lock:
             if self._admin is None:  # an idle client is false: it counts the requests under way
                 self._admin = admin_client(self._settings)
@@ -67,41 +74,55 @@ class LogReader:
         try:
             found = result_of(asked[self._topic], self._settings, f"describe topic {self._topic}")
         except StoreError:
-            self._away_until = time.monotonic() + AWAY_S
+            self._silent_since(begin)
             raise
-        self._away_until = 0.0
+        self._answered()
         return TopicState(str(found.topic_id), len(found.partitions))
 
     def ends(self, partition: int) -> tuple[int, int]:
         """Return the first offset that is kept and the one after the last. Raises StoreError."""
-        self._ask_again()
+        begin = self._ask_again()
         place = TopicPartition(self._topic, partition)
         try:
             with self._consumer() as consumer:
                 low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S)
         except KafkaException as error:
-            self._away_until = time.monotonic() + AWAY_S
+            self._silent_since(begin)
             reason = f"does not say where partition {partition} of {self._topic} ends ({error.args[0].str()})"
             raise StoreError(f"Kafka at {self._settings.kafka.address} {reason}") from None
-        self._away_until = 0.0
+        self._answered()
         return low, high
 
     def read(self, partition: int, start: int, end: int, deadline: float) -> Iterator[list[Message]]:
-        """Yield the records of [start, end) in order, in lists; ends early where the clock passes `deadline`.
+        """Yield the records of [start, end) in order, in lists.
 
-        `deadline` is a value of `time.monotonic()`. Raises StoreError where the range is no longer kept.
+        `deadline` is a value of `time.monotonic()`. Raises UnreadError where it passes, or where the brokers are
+        silent for `SILENT_S`, which is then remembered; StoreError where the range is no longer kept.
         """
         if start >= end:
             return
         with self._consumer() as consumer:
             consumer.assign([TopicPartition(self._topic, partition, start)])
-            while start < end and time.monotonic() < deadline:
+            heard = time.monotonic()
+            while start < end:
+                self._go_on(heard, deadline)
                 records = consumer.consume(min(BATCH_RECORDS, end - start), timeout=POLL_S)
+                heard = time.monotonic() if records else heard
                 last = [self._place(record) for record in records]
                 start = max([start, *last])
                 if found := [record for record in records if not record.error() and record.offset() < end]:
                     count_consumed(self._topic, len(found))
                     yield found
+
+    def _go_on(self, heard: float, deadline: float) -> None:
+        """Raise UnreadError where it makes no sense to wait for more."""
+        now = time.monotonic()
+        if now >= deadline:
+            raise UnreadError("the time allowed is over")
+        if now - heard > SILENT_S:
+            self._silent_since(heard)
+        if now < self._away_until:
+            raise UnreadError(f"Kafka at {self._settings.kafka.address} sent nothing")
 
     def _place(self, record: Message) -> int:
         """Return the offset that follows a record, or that the end of the partition has."""
@@ -112,14 +133,26 @@ class LogReader:
             return int(record.offset())
         raise StoreError(f"Kafka: cannot read {self._topic} partition {record.partition()}: {error.str()}")
 
-    def _ask_again(self) -> None:
-        """Raise StoreError while brokers that did not answer are left alone; after that one caller asks first."""
+    def _answered(self) -> None:
+        self._heard, self._away_until = time.monotonic(), 0.0
+
+    def _silent_since(self, begin: float) -> None:
+        """Leave the brokers alone for a moment, unless they have answered somebody else since then."""
+        if self._heard < begin:
+            self._away_until = time.monotonic() + AWAY_S
+
+    def _ask_again(self) -> float:
+        """Return the time, by the monotonic clock.
+
+        Raises StoreError while brokers that did not answer are left alone; after that one caller asks first.
+        """
         with self._lock:
             now = time.monotonic()
             if now < self._away_until:
                 raise StoreError(f"Kafka at {self._settings.kafka.address} did not answer a moment ago")
             if self._away_until:
                 self._away_until = now + ANSWER_TIMEOUT_S
+            return now
 
     @contextmanager
     def _consumer(self) -> Iterator[Consumer]:

@@ -16,8 +16,6 @@ from helix_pipeline.stores import warehouse, warehouse_migrations
 
 pytestmark = pytest.mark.servers
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture
 def stores(settings: Settings) -> Iterator[AnalyticsStores]:
@@ -34,11 +32,11 @@ def put(stores: AnalyticsStores, table: str, rows: pa.Table) -> None:
         warehouse.insert(client, table, rows, uuid4().hex)
 
 
-def named(*found: tuple[int, str, tuple[str, ...]]) -> pa.Table:
+def named(now: datetime, *found: tuple[int, str, tuple[str, ...]]) -> pa.Table:
     """Rows of messages that name these entities, so many days ago."""
     rows = [
         {
-            "timestamp": NOW - timedelta(days=days),
+            "timestamp": now - timedelta(days=days),
             "conversation_id": "c",
             "message_id": message,
             "entity_id": f"tech:{name}",
@@ -47,7 +45,7 @@ def named(*found: tuple[int, str, tuple[str, ...]]) -> pa.Table:
             "subtype": "",
             "mentions": 2,
             "entities_per_message": len(names),
-            "ingested_at": NOW,
+            "ingested_at": now,
         }
         for days, message, names in found
         for name in names
@@ -57,7 +55,7 @@ def named(*found: tuple[int, str, tuple[str, ...]]) -> pa.Table:
 
 def test_entities_are_counted_by_day_and_those_with_most_mentions_come_first(stores: AnalyticsStores):
     said = [(0, "m1", ("redis", "docker")), (0, "m2", ("redis",)), (6, "m3", ("redis",)), (7, "m4", ("redis",))]
-    put(stores, "entity_extraction_metrics", named(*said))
+    put(stores, "entity_extraction_metrics", named(datetime.now(UTC), *said))
     found = reports.entities(stores, 7, 2).value
     today = found.daily_stats[-1]
     assert (today.total_extractions, today.unique_entities, today.avg_entities_per_msg) == (3, 2, 1.5)
@@ -67,11 +65,12 @@ def test_entities_are_counted_by_day_and_those_with_most_mentions_come_first(sto
 
 
 def test_compressions_are_added_up_by_strategy(stores: AnalyticsStores):
+    now = datetime.now(UTC)
     rows = [
-        CompressionRow(NOW - timedelta(minutes=1), "c1", "hybrid", False, 10, 1000, 300, 0.8, 20.0),
-        CompressionRow(NOW - timedelta(minutes=1), "c1", "hybrid", True, 10, 1000, 300, 0.6, 10.0),
-        CompressionRow(NOW - timedelta(minutes=1), "c2", "window", False, 10, 500, 250, None, 5.0),
-        CompressionRow(NOW - timedelta(days=9), "c2", "window", False, 10, 500, 250, None, 5.0),
+        CompressionRow(now - timedelta(minutes=1), "c1", "hybrid", False, 10, 1000, 300, 0.8, 20.0),
+        CompressionRow(now - timedelta(minutes=1), "c1", "hybrid", True, 10, 1000, 300, 0.6, 10.0),
+        CompressionRow(now - timedelta(minutes=1), "c2", "window", False, 10, 500, 250, None, 5.0),
+        CompressionRow(now - timedelta(days=9), "c2", "window", False, 10, 500, 250, None, 5.0),
     ]
     put(stores, "compression_stats", as_table("compression_stats", rows))
     found = operation.compressions(stores, "7d").value
@@ -85,8 +84,9 @@ def test_compressions_are_added_up_by_strategy(stores: AnalyticsStores):
 
 
 def test_the_rate_of_requests_is_that_of_the_last_minutes(stores: AnalyticsStores):
-    rows = [RequestRow(NOW, f"r{n}", "GET", "/x", (500, 404, 200)[min(n, 2)], 10.0) for n in range(10)]
-    old = [RequestRow(NOW - timedelta(minutes=30), "old", "GET", "/x", 200, 10.0)]
+    now = datetime.now(UTC)
+    rows = [RequestRow(now, f"r{n}", "GET", "/x", (500, 404, 200)[min(n, 2)], 10.0) for n in range(10)]
+    old = [RequestRow(now - timedelta(minutes=30), "old", "GET", "/x", 200, 10.0)]
     put(stores, "usage_stats", as_table("usage_stats", rows + old))
     found = operation.system(stores).value
     assert (found.requests_per_minute, found.error_rate) == (2.0, 0.1)

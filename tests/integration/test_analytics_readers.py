@@ -111,10 +111,14 @@ def alike(house: list[Figures], of_lake: list[Figures]) -> None:
             assert one.calls.latency == pytest.approx(other.calls.latency, rel=CLOSE)
 
 
-@pytest.mark.parametrize("bucket", ["minute", "hour", "day"])
+@pytest.mark.parametrize(
+    ("length", "bucket"), [("24h", "minute"), ("2d", "hour"), ("2d", "day"), ("4w", "hour"), ("4w", "day")]
+)
 @pytest.mark.parametrize("provider", ["", "openai"])
-def test_both_readers_draw_the_same_series(readers: list[AnalyticsReader], rows: Rows, bucket: Any, provider: str):
-    asked = window("24h" if bucket == "minute" else "1w", NOW)
+def test_both_readers_draw_the_same_series(
+    readers: list[AnalyticsReader], rows: Rows, length: str, bucket: Any, provider: str
+):
+    asked = window(length, NOW)
     first, second = (reader.series(asked, bucket, provider) for reader in readers)
     points = [[(one.time, one.provider, one.requests, one.failures) for one in found] for found in (first, second)]
     assert points[0] == points[1]

@@ -1,14 +1,16 @@
 """Kafka is killed under load: writes go on into the journal and are read from it, and are drained once, in order."""
 
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 from api_process import Api, running, wait_for
-from context_stores import Installation
+from context_stores import Installation, said
 from outage import (
     ANSWER_S,
     checks,
@@ -23,10 +25,11 @@ from outage import (
     talking,
 )
 
-from helix_pipeline.contracts.topics import KNOWLEDGE
+from helix_pipeline.contracts.topics import CONVERSATIONS, KNOWLEDGE
 from helix_pipeline.local import servers
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores import bus
+from helix_pipeline.stores.log_reader import SILENT_S, LogReader, UnreadError, partition_of
 
 pytestmark = pytest.mark.servers
 
@@ -37,6 +40,19 @@ def api(place: Installation, settings: Settings, tmp_path: Path) -> Iterator[Api
     with running(own_api(place, tmp_path)) as found:
         yield found
     servers.up(settings, ["kafka"])
+
+
+@contextmanager
+def hanging_kafka(settings: Settings) -> Iterator[None]:
+    """A broker that is there and says nothing, within the block."""
+    [state] = servers.status(settings, ["kafka"])
+    assert state.pid
+    broker = psutil.Process(state.pid)
+    broker.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        broker.send_signal(signal.SIGCONT)
 
 
 def add(api: Api, conversation_id: str, *contents: str) -> httpx.Response:
@@ -69,19 +85,27 @@ def test_nothing_is_lost_or_doubled_when_kafka_is_killed_under_load(api: Api, se
 
 def test_a_hanging_kafka_leaves_open_what_arrived_and_nothing_is_doubled(api: Api, settings: Settings) -> None:
     """A stopped process takes what is sent and does not answer: what was on its way arrives when it goes on."""
-    [state] = servers.status(settings, ["kafka"])
-    assert state.pid
-    broker = psutil.Process(state.pid)
     with talking(api) as talkers:
         said_more(talkers, 5, "kafka")
-        broker.send_signal(signal.SIGSTOP)
-        try:
+        with hanging_kafka(settings):
             said_more(talkers, 5, "journal")
-        finally:
-            broker.send_signal(signal.SIGCONT)
         said_more(talkers, 5, "kafka")
     drained(api)
     compare(settings, talkers)
+
+
+def test_records_of_a_broker_that_hangs_are_waited_for_once(place: Installation, settings: Settings, name: str) -> None:
+    place.publish(*said(name, 3))
+    reader = LogReader(settings, CONVERSATIONS)
+    partition = partition_of(name.encode(), reader.state().partitions)
+    low, high = reader.ends(partition)
+    with hanging_kafka(settings):
+        for most in (SILENT_S + ANSWER_S, 1):
+            begin = time.monotonic()
+            with pytest.raises(UnreadError, match="sent nothing"):
+                list(reader.read(partition, low, high, begin + 120))
+            assert time.monotonic() - begin < most
+    reader.close()
 
 
 def test_the_api_is_killed_while_the_journal_has_events_and_while_it_is_drained(api: Api, settings: Settings) -> None:

@@ -35,7 +35,7 @@ def _numbers() -> list[Json]:
         return rows(f"SELECT {expression} AS value FROM {HOURLY}")
 
     return [
-        stat("Entities", "Different ones named in the range, about 1 % off.", one("uniqCombinedMerge(14)(entities)")),
+        stat("Entities", "Different ones named in the range, about 1 % off.", one("uniqCombinedMerge(12)(entities)")),
         stat("New entities", "First named in the range.", rows(f"SELECT count() AS value FROM {NEW}")),
         stat("Mentions", "How often entities were named.", one("sum(mentions)")),
         stat("Messages", "That name any entity.", one("sum(messages)")),
@@ -62,7 +62,7 @@ def _growth() -> list[Json]:
         plot(
             "Different entities",
             "Named in each interval, by type.",
-            by_type("uniqCombinedMerge(14)(entities)"),
+            by_type("uniqCombinedMerge(12)(entities)"),
             every="1h",
         ),
         plot(

@@ -14,7 +14,7 @@ from helix_pipeline.domain.context.conversation import CONVERSATION, ordered
 from helix_pipeline.services.context.coverage import Range
 from helix_pipeline.services.context.holdings import LogEnd
 from helix_pipeline.services.context.stores import ContextStores
-from helix_pipeline.stores.log_reader import decoded, partition_of
+from helix_pipeline.stores.log_reader import UnreadError, decoded, partition_of
 
 MESSAGE = MessageAdded.model_fields["event_type"].default
 
@@ -42,18 +42,18 @@ def log_end(stores: ContextStores, conversation_id: str) -> LogEnd:
 def tail(stores: ContextStores, conversation_id: str, partition: int, ranges: Sequence[Range]) -> Tail:
     """Return the messages of a conversation within these offsets of its partition.
 
-    Reading ends after `context.tail_timeout_s`. Raises StoreError where Kafka fails.
+    Reading ends after `context.tail_timeout_s`, sooner where the brokers are silent. Raises StoreError.
     """
-    limit = stores.settings.context.tail_timeout_s
-    deadline, key = time.monotonic() + limit, conversation_id.encode()
+    deadline, key = time.monotonic() + stores.settings.context.tail_timeout_s, conversation_id.encode()
     found, unread = [_rows([])], ""
     for start, end in ranges:
         reached = start
-        for records in stores.log.read(partition, start, end, deadline):
-            reached = records[-1].offset() + 1
-            found.append(_rows([record for record in records if record.key() == key]))
-        if reached < end and time.monotonic() > deadline:
-            unread = f"records {reached} to {end - 1} of partition {partition} could not be read in {limit:g} s"
+        try:
+            for records in stores.log.read(partition, start, end, deadline):
+                reached = records[-1].offset() + 1
+                found.append(_rows([record for record in records if record.key() == key]))
+        except UnreadError as error:
+            unread = f"records {reached} to {end - 1} of partition {partition} could not be read: {error}"
             break
     rows = pa.concat_tables(found)
     newest = pc.max(rows["kafka_offset"]).as_py()

@@ -30,10 +30,12 @@ _LOCK = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 def numbered(stores: ContextStores, events: Sequence[KeptEvent]) -> Iterator[list[Encoded]]:
     """Return the records of events; messages that have no number get the next ones, which are theirs in the context.
 
+    Kafka is asked even where all have one: what leaves the journal must be found by who reads the log from here.
     Raises StoreError where Kafka or PostgreSQL does not say what the conversations have.
     """
     ids = sorted({event.record.key.decode() for event in events if not event.numbered})
     if not ids:
+        stores.log.state()
         yield [event.record for event in events]
         return
     with _locked(stores, ids) as connection:

@@ -11,7 +11,7 @@ from helix_pipeline.services.context.coverage import Range, uncovered
 from helix_pipeline.services.context.stores import ContextStores
 from helix_pipeline.stores import hot_copy, lake_conversation
 from helix_pipeline.stores.lake_reach import reach_in
-from helix_pipeline.stores.log_reader import decoded
+from helix_pipeline.stores.log_reader import UnreadError, decoded
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ def _listed(stores: ContextStores, user_id: str, limit: int, topic_id: str, note
 
 def _newest(stores: ContextStores, user_id: str, known: _Listed, partitions: range) -> tuple[list[str], str]:
     """Return ids from the records that the store may lack, newest first, and what could not be read of them."""
-    limit = stores.settings.context.tail_timeout_s
-    deadline = time.monotonic() + limit
+    deadline = time.monotonic() + stores.settings.context.tail_timeout_s
     found: list[str] = []
     for partition in partitions:
         low, high = stores.log.ends(partition)
-        for start, end in uncovered(known.held.get(partition, []), low, high):
-            for records in stores.log.read(partition, start, end, deadline):
-                rows = decoded(CONVERSATIONS, records).rows
-                found += rows["conversation_id"].filter(pc.equal(rows["user_id"], user_id)).to_pylist()
-        if time.monotonic() > deadline:
-            return found[::-1], f"not all records from partition {partition} on could be read in {limit:g} s"
+        try:
+            for start, end in uncovered(known.held.get(partition, []), low, high):
+                for records in stores.log.read(partition, start, end, deadline):
+                    rows = decoded(CONVERSATIONS, records).rows
+                    found += rows["conversation_id"].filter(pc.equal(rows["user_id"], user_id)).to_pylist()
+        except UnreadError as error:
+            return found[::-1], f"not all records from partition {partition} on could be read: {error}"
     return found[::-1], ""
