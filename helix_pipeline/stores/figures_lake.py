@@ -4,13 +4,13 @@ Rows stream from Parquet through Arrow into DuckDB, only the columns of the ques
 What no event says (what messages name, what was compressed, the requests of the API) is not in the lake.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
 from threading import Timer
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -26,6 +26,7 @@ from helix_pipeline.domain.analytics.figures import (
     EntityRise,
     Figures,
     Outcomes,
+    ProviderSums,
     Sample,
     Side,
     Turns,
@@ -37,6 +38,9 @@ from helix_pipeline.domain.analytics.window import Bucket, Window
 from helix_pipeline.errors import StoreError
 from helix_pipeline.stores import figures_lake_sql as sql
 from helix_pipeline.stores.lake import Lake, open_table
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 LIMIT_S = 20.0
 """Seconds after which a question is given up."""
@@ -53,18 +57,19 @@ class LakeFigures:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
+    def both(self, first: Callable[[], _A], second: Callable[[], _B]) -> tuple[_A, _B]:
+        """Return what two questions return, one after the other: each uses all cores."""
+        return first(), second()
+
     def providers(self, within: Window) -> list[Figures]:
         """Return the sums of each provider."""
         return self._figures("provider", within, None)
 
-    def models(self, within: Window, provider: str) -> tuple[Figures, list[Figures]]:
-        """Return the sums of a provider, and those of each of its models."""
-        whole = self._figures("provider", within, provider)
-        return whole[0] if whole else Figures(provider), self._figures("model", within, provider)
-
-    def errors(self, within: Window, provider: str) -> dict[str, int]:
-        """Return how often calls failed, by the type of the error."""
-        return dict(self._rows(sql.ERRORS, within, provider=provider))
+    def provider(self, within: Window, name: str) -> ProviderSums:
+        """Return the sums of a provider, of each of its models, and its errors."""
+        whole = self._figures("provider", within, name) or [Figures(name)]
+        errors = dict(self._rows(sql.ERRORS, within, provider=name))
+        return ProviderSums(whole[0], self._figures("model", within, name), errors)
 
     def series(self, within: Window, bucket: Bucket, provider: str = "") -> list[Sample]:
         """Return the calls by bucket and provider."""

@@ -10,7 +10,7 @@ from helix_pipeline.domain.analytics.window import Bucket
 
 _FINE = "time >= {since:DateTime('UTC')} AND time < {whole:DateTime('UTC')}"
 _COARSE = "time >= {whole:DateTime('UTC')} AND time < {until:DateTime('UTC')}"
-_ENDED = "ended_at >= {since:DateTime('UTC')} AND ended_at < {until:DateTime('UTC')}"
+_ENDED = "ended_at >= {since:DateTime('UTC')} AND ended_at < {whole:DateTime('UTC')}"
 _DAYS = "day >= toDate({since:DateTime('UTC')}) AND day < toDate({until:DateTime('UTC')})"
 
 
@@ -28,6 +28,7 @@ _CALLS = (
     "quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(latency)",
     "latency",
 )
+_CALLS_AND_ERRORS = (_CALLS[0], f"{_CALLS[1]}, sumMap(errors)", f"{_CALLS[2]}, errors")
 _TURNS = (
     "turns, timed, response_time_ms, rated, confidence",
     "quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(response_time)",
@@ -40,31 +41,42 @@ def _sums(kind: str, rollup: str, columns: tuple[str, str, str], key: str, *, wh
     names, quantiles, state = columns
     sums = ", ".join(f"toFloat64(sum({name}))" for name in names.split(", "))
     source = _rollup(rollup, f"{key}, {names}, {state}", where, long)
-    return f"SELECT '{kind}' AS kind, {key} AS name, [{sums}] AS sums, {quantiles} AS quantiles FROM ({source})"
+    return f"SELECT '{kind}', {key}, [{sums}], {quantiles} FROM ({source})"
 
 
-def _figures(key: str, where: str, grouped: str, long: bool) -> str:
-    """Return one statement for all sums: a statement costs more to plan than these rows to read.
+def _outcomes(keys: str, where: str, long: bool) -> str:
+    """Whole hours have been counted; the first one of a window that is not long is counted from its outcomes."""
+    whole = (
+        f"SELECT {keys}, debates, wins, ended, decisions FROM debate_outcomes_hourly FINAL"
+        f" WHERE time >= {{{'since' if long else 'whole'}:DateTime('UTC')}} AND time < {{until:DateTime('UTC')}}"
+        f" AND debates > 0 AND {where}"
+    )
+    first = (
+        f"SELECT {keys}, count() AS debates, countIf(won) AS wins, countIf(leads) AS ended,"
+        " countIf(leads AND decided) AS decisions FROM debate_outcomes FINAL"
+        f" WHERE {_ENDED} AND {where} GROUP BY {keys}"
+    )
+    return whole if long else f"{whole} UNION ALL {first}"
+
+
+def _figures(key: str, calls: tuple[str, str, str], where: str, grouped: str, long: bool) -> tuple[str, ...]:
+    """Return the statements of calls, turns and outcomes.
 
     A row has what it is about, a name, the sums in the order of their fields, and quantiles.
     """
-    won = (
-        f"SELECT 'outcomes' AS kind, {key} AS name, [toFloat64(count()), toFloat64(countIf(won))] AS sums, [0., 0., 0.]"
-    )
     parts = (
-        _sums("calls", "provider_stats", _CALLS, key, where=where, long=long),
+        _sums("calls", "provider_stats", calls, key, where=where, long=long),
         _sums("turns", "debate_stats", _TURNS, key, where=where, long=long),
-        f"{won} AS quantiles FROM debate_outcomes FINAL WHERE {_ENDED} AND {where}",
+        f"SELECT 'outcomes', {key}, [sum(debates), sum(wins)], [0., 0., 0.] FROM ({_outcomes(key, where, long)})",
     )
-    return " UNION ALL ".join(f"{part} GROUP BY {key}{grouped}" for part in parts)
+    return tuple(f"{part} GROUP BY {key}{grouped}" for part in parts)
 
 
-PROVIDERS = {long: _figures("provider", "1", "", long) for long in LEVELS}
-MODELS = {long: _figures("model", _OF, " WITH ROLLUP", long) for long in LEVELS}
-"""The models of one provider, and under an empty name all of them together."""
-
-ERRORS = {long: f"SELECT sumMap(errors) FROM ({_rollup('provider_stats', 'errors', _OF, long)})" for long in LEVELS}
+PROVIDERS = {long: _figures("provider", _CALLS, "1", "", long) for long in LEVELS}
 """Statements by whether the window is long."""
+
+MODELS = {long: _figures("model", _CALLS_AND_ERRORS, _OF, " WITH ROLLUP", long) for long in LEVELS}
+"""The models of one provider, and under an empty name all of them together; rows of calls end with errors by type."""
 
 _SAMPLE = "provider, sum(requests), sum(failures), sum(latency_ms), quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(latency)[2]"
 
@@ -82,79 +94,59 @@ def series(bucket: Bucket, of_one: bool, long: bool) -> str:
 
 
 CONVERSATIONS = f"""
-SELECT day, count(), sum(said), sum(counted), sum(seconds)
-FROM
-(
-    SELECT
-        day,
-        sum(messages) AS said,
-        sum(tokens) AS counted,
-        dateDiff('millisecond', min(first), max(last)) / 1000 AS seconds
-    FROM conversation_metrics WHERE {_DAYS} GROUP BY day, sipHash64(conversation_id)
-)
-GROUP BY day ORDER BY day
+SELECT day, count(), sum(messages), sum(tokens), sum(dateDiff('millisecond', first, last)) / 1000
+FROM conversation_metrics FINAL WHERE {_DAYS} GROUP BY day ORDER BY day
 """
 
-WINNERS = f"""
-SELECT provider, model, countIf(won) AS wins, count() AS debates, sum(countIf(leads)) OVER () AS ended,
-    sum(countIf(leads AND decided)) OVER () AS decisions
-FROM debate_outcomes FINAL WHERE {_ENDED} GROUP BY provider, model
-ORDER BY wins DESC, debates, provider, model LIMIT {{limit:UInt32}}
+WINNERS = {
+    long: f"""
+SELECT provider, model, sum(wins) AS won, sum(debates) AS spoke, sum(sum(ended)) OVER (), sum(sum(decisions)) OVER ()
+FROM ({_outcomes("provider, model", "1", long)}) GROUP BY provider, model
+ORDER BY won DESC, spoke, provider, model LIMIT {{limit:UInt32}}
 """
+    for long in LEVELS
+}
 
-_DEBATE = "debate_id = {debate_id:String}"
-
-DEBATE = f"""
+DEBATE = """
 SELECT
+    event_type,
+    multiIf(
+        event_type = 'debate.turn', assumeNotNull(participant),
+        event_type = 'debate.judged', coalesce(toString(winner), ''),
+        ''
+    ) AS who,
+    count(),
     any(topic),
     min(timestamp),
-    minIf(timestamp, event_type = 'debate.completed') AS ended,
-    countIf(event_type = 'debate.completed') AS ends,
     max(timestamp),
     coalesce(max(round), 0),
-    argMaxIf(tuple(winner), (ingested_at, kafka_offset), event_type = 'debate.completed').1,
-    argMaxIf(tuple(consensus_reached), (ingested_at, kafka_offset), event_type = 'debate.completed').1,
-    count()
-FROM debate_events WHERE {_DEBATE}
-"""
-
-SIDES = f"""
-SELECT
-    assumeNotNull(participant) AS who,
-    argMax((position, assumeNotNull(provider), assumeNotNull(model)), (ingested_at, kafka_offset)) AS what,
-    count(),
+    argMax((winner, consensus_reached), (ingested_at, kafka_offset)),
+    argMax((position, provider, model), (ingested_at, kafka_offset)),
     count(response_time_ms),
     sum(coalesce(response_time_ms, 0)),
     arrayMap(x -> coalesce(x, 0), quantilesExact(0.5, 0.95, 0.99)(response_time_ms)),
     count(confidence),
     sum(coalesce(confidence, 0))
-FROM debate_events WHERE {_DEBATE} AND event_type = 'debate.turn' GROUP BY who ORDER BY who
+FROM debate_events WHERE debate_id = {debate_id:String} GROUP BY event_type, who ORDER BY event_type, who
 """
+"""A row for each participant that spoke, for each that judges named, and for each other kind of event."""
 
-VERDICTS = f"""
-SELECT coalesce(toString(winner), '') AS who, count()
-FROM debate_events WHERE {_DEBATE} AND event_type = 'debate.judged' GROUP BY who ORDER BY who
-"""
-
-ENTITY_DAYS = """
+ENTITY_DAYS = f"""
 SELECT
-    toDate(time, 'UTC') AS day, sum(extractions), sum(mentions), uniqCombinedMerge(12)(entities),
-    toUInt64(round(sum(messages)))
-FROM entity_stats_hourly WHERE time >= {since:DateTime('UTC')} AND time < {until:DateTime('UTC')}
-GROUP BY day ORDER BY day
+    day, sum(extractions), sum(mentions), uniqCombinedMerge(12)(entities), toUInt64(round(sum(messages)))
+FROM entity_types_daily WHERE {_DAYS} GROUP BY day ORDER BY day
 """
 
-ENTITY_RISES = """
-SELECT entity_id, max(name), any(type), sumIf(mentions, day >= toDate({since:DateTime('UTC')})) AS now,
-    sumIf(mentions, day < toDate({since:DateTime('UTC')}))
-FROM entity_stats_daily
-WHERE day >= toDate({before:DateTime('UTC')}) AND day < toDate({until:DateTime('UTC')}) AND entity_id IN
+ENTITY_RISES = f"""
+SELECT any(entity_id) AS id, max(name), any(type), sumIf(mentions, day >= toDate({{since:DateTime('UTC')}})) AS named,
+    sumIf(mentions, day < toDate({{since:DateTime('UTC')}}))
+FROM entity_history
+WHERE day >= toDate({{before:DateTime('UTC')}}) AND day < toDate({{until:DateTime('UTC')}}) AND entity IN
 (
-    SELECT entity_id FROM entity_stats_daily
-    WHERE day >= toDate({since:DateTime('UTC')}) AND day < toDate({until:DateTime('UTC')})
-    GROUP BY entity_id ORDER BY sum(mentions) DESC, entity_id LIMIT {limit:UInt32}
+    SELECT entity FROM entity_stats_daily WHERE {_DAYS}
+    GROUP BY entity ORDER BY sum(mentions) DESC, entity LIMIT {{limit:UInt32}}
 )
-GROUP BY entity_id ORDER BY now DESC, entity_id
+GROUP BY entity ORDER BY named DESC, id
 """
 
 COMPRESSIONS = """

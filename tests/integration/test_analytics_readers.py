@@ -1,6 +1,7 @@
 """Analytics say the same from ClickHouse's rollups and from the lake's events."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from analytics_events import MODELS, NOW, Rows, events, put
 
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_DEBATES, LAKE_PROVIDER_CALLS, LAKE_TABLES
-from helix_pipeline.domain.analytics.figures import AnalyticsReader, Figures
+from helix_pipeline.domain.analytics.figures import AnalyticsReader, Figures, ProviderSums
 from helix_pipeline.domain.analytics.window import Window, days, window
 from helix_pipeline.settings import Settings, load
 from helix_pipeline.stores import lake, warehouse, warehouse_migrations
@@ -36,8 +37,8 @@ def rows() -> Rows:
 @pytest.fixture(scope="module")
 def readers(settings: Settings, tmp_path_factory: pytest.TempPathFactory, rows: Rows) -> Iterator[list[Any]]:
     own = filled(settings, tmp_path_factory.mktemp("lake"), rows)
-    with warehouse.client(warehouse.open_warehouse(own)) as client:
-        yield [WarehouseFigures(client, 10), LakeFigures(lake.open_lake(own))]
+    with warehouse.client(warehouse.open_warehouse(own)) as client, ThreadPoolExecutor(4) as pool:
+        yield [WarehouseFigures(client, 10, pool), LakeFigures(lake.open_lake(own))]
         client.command(f"DROP DATABASE {own.clickhouse.database}")
 
 
@@ -71,7 +72,7 @@ def test_providers_add_up_to_the_events(readers: list[AnalyticsReader], rows: Ro
 
 def test_the_quantiles_of_the_rollups_are_those_of_the_calls(readers: list[AnalyticsReader], rows: Rows):
     asked = window("1w", NOW)
-    for figures in [*readers[0].providers(asked), *(readers[0].models(asked, name)[0] for name in MODELS)]:
+    for figures in [*readers[0].providers(asked), *(readers[0].provider(asked, name).whole for name in MODELS)]:
         mine = [one["latency_ms"] for one in within(rows, asked) if one["provider"] == figures.name]
         true = np.quantile(mine, [0.5, 0.95, 0.99], method="inverted_cdf")
         assert figures.calls.latency == pytest.approx(true, rel=SKETCH)
@@ -91,10 +92,12 @@ def test_both_readers_say_the_same_of_providers_and_models(readers: list[Analyti
     asked = window(text, NOW)
     alike(*(reader.providers(asked) for reader in readers))
     for provider in MODELS:
-        alike(*(reader.models(asked, provider)[1] for reader in readers))
-        alike(*([reader.models(asked, provider)[0]] for reader in readers))
-        assert readers[0].errors(asked, provider) == readers[1].errors(asked, provider)
-    assert readers[0].models(asked, "nobody") == readers[1].models(asked, "nobody") == (Figures("nobody"), [])
+        found = [reader.provider(asked, provider) for reader in readers]
+        alike(*(one.models for one in found))
+        alike(*([one.whole] for one in found))
+        assert found[0].errors == found[1].errors
+    nobody = ProviderSums(Figures("nobody"), [], {})
+    assert readers[0].provider(asked, "nobody") == readers[1].provider(asked, "nobody") == nobody
 
 
 def alike(house: list[Figures], of_lake: list[Figures]) -> None:
@@ -175,6 +178,6 @@ def test_a_window_without_events_is_empty_and_well_formed(readers: list[Analytic
     for reader in readers:
         assert reader.providers(long_ago) == []
         assert reader.series(long_ago, "hour") == []
-        assert reader.errors(long_ago, "openai") == {}
+        assert reader.provider(long_ago, "openai").errors == {}
         assert reader.conversations(long_ago) == []
         assert reader.winners(long_ago, 5).ended == 0

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from helix_pipeline.contracts.rows import event_schema
 from helix_pipeline.contracts.topics import DEBATES, PROVIDERS
+from helix_pipeline.domain.analytics.named import NAMED
 from helix_pipeline.settings import Settings, load
 from helix_pipeline.stores import warehouse, warehouse_migrations
 
@@ -109,6 +110,49 @@ def test_a_replayed_block_of_turns_changes_neither_view_nor_the_view_of_the_view
         assert [sum(row[1] for row in found), sum(row[2] for row in found)] == [2, 500.0]
 
 
+def named(*entities: str) -> pa.Table:
+    """What one message names, as the stream inserts it."""
+    shared = {
+        "timestamp": NOON,
+        "conversation_id": "c",
+        "message_id": "m",
+        "type": "TECH",
+        "subtype": "",
+        "mentions": 2,
+        "entities_per_message": len(entities),
+        "ingested_at": NOW,
+    }
+    return pa.Table.from_pylist([shared | {"entity_id": f"tech:{one}", "name": one} for one in entities], NAMED)
+
+
+ENTITIES = {
+    "entity_stats_hourly": "sum(extractions), sum(mentions), sum(messages), uniqCombinedMerge(12)(entities)",
+    "entity_types_daily": "sum(extractions), sum(mentions), sum(messages), uniqCombinedMerge(12)(entities)",
+    "entity_stats_daily": "sum(messages), sum(mentions), uniqExact(entity_id), uniqExact(entity)",
+    "entity_history": "uniqExact(entity), sum(mentions), min(name), max(entity_id)",
+}
+
+
+def counted(house: Client) -> dict[str, tuple]:
+    return {table: house.query(f"SELECT {sums} FROM {table}").result_rows[0] for table, sums in ENTITIES.items()}
+
+
+def test_a_replayed_block_of_entities_changes_none_of_their_tables(house: Client):
+    for _ in range(2):
+        warehouse.insert(house, "entity_extraction_metrics", named("docker", "redis"), "q/1/0/0")
+    once = counted(house)
+    assert once == {
+        "entity_stats_hourly": (2, 4, 1.0, 2),
+        "entity_types_daily": (2, 4, 1.0, 2),
+        "entity_stats_daily": (2, 4, 2, 2),
+        "entity_history": (2, 4, "docker", "tech:redis"),
+    }
+    same = "SELECT count() FROM entity_history AS h INNER JOIN entity_stats_daily AS d USING (entity, entity_id)"
+    assert house.query(same).result_rows == [(2,)]
+    warehouse.insert(house, "entity_extraction_metrics", named("docker", "redis"), "q/2/0/0")
+    assert all(counted(house)[table][1] == 2 * sums[1] for table, sums in once.items())
+
+
 def test_a_view_that_an_interrupted_insert_missed_is_completed_by_the_replay(house: Client):
     block = calls(NOON)
     house.command("DROP VIEW provider_stats_by_hour")
@@ -125,12 +169,14 @@ def test_views_begin_with_what_their_tables_held_before_the_migration(house: Cli
     settings = load(environ={}, flags={"clickhouse.database": house.database})
     warehouse.insert(house, "provider_metrics", calls(NOON, NOON + timedelta(hours=1)), "q/1/0/0")
     warehouse.insert(house, "debate_events", turns(NOON), "q/1/0/0")
-    whole = {target: minutes(house, target, "count()") for target in _rollups(settings)}
+    warehouse.insert(house, "entity_extraction_metrics", named("docker", "redis"), "q/1/0/0")
+    whole, entities = {target: minutes(house, target, "count()") for target in _rollups(settings)}, counted(house)
     for migration in warehouse_migrations.migrations(settings)[2:]:
         for view, target in migration.views:
             house.command(f"TRUNCATE TABLE {target}")
             warehouse_migrations.refill(house, view, target)
     assert {target: minutes(house, target, "count()") for target in _rollups(settings)} == whole
+    assert counted(house) == entities
     assert len(whole) == 6
     assert all(whole.values())
 

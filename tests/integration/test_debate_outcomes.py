@@ -1,5 +1,6 @@
 """Outcomes of debates: who won by which provider, whatever the order, the number and the lateness of the events."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -11,7 +12,8 @@ from clickhouse_connect.driver.client import Client
 
 from helix_pipeline.contracts.rows import event_schema
 from helix_pipeline.contracts.topics import DEBATES
-from helix_pipeline.stores import warehouse
+from helix_pipeline.settings import load
+from helix_pipeline.stores import warehouse, warehouse_migrations
 from helix_pipeline.stores.debate_outcomes import MOST_IDS, settle
 
 pytestmark = pytest.mark.servers
@@ -19,6 +21,15 @@ pytestmark = pytest.mark.servers
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = datetime.now(UTC)
 FOUND = "SELECT participant, provider, won, decided, turns, rounds FROM debate_outcomes FINAL ORDER BY participant"
+
+COUNTED = """
+SELECT toStartOfHour(ended_at) AS time, provider, count(), countIf(won), countIf(leads), countIf(leads AND decided)
+FROM debate_outcomes FINAL GROUP BY time, provider ORDER BY time, provider
+"""
+HOURS = """
+SELECT time, provider, debates, wins, ended, decisions
+FROM debate_outcomes_hourly FINAL WHERE debates > 0 ORDER BY time, provider
+"""
 
 
 def turn(participant: str, provider: str, offset: int) -> dict[str, Any]:
@@ -42,7 +53,13 @@ def put(house: Client, *events: dict[str, Any]) -> None:
 
 
 def outcomes(house: Client) -> list[tuple]:
+    """Return the outcomes, from which the counts of the hours must not differ."""
+    assert hours(house) == house.query(COUNTED).result_rows
     return list(house.query(FOUND).result_rows)
+
+
+def hours(house: Client) -> list[tuple]:
+    return list(house.query(HOURS).result_rows)
 
 
 def test_the_winner_is_known_by_its_provider(house: Client):
@@ -92,3 +109,59 @@ def test_an_outcome_that_knows_fewer_events_does_not_stand_though_it_is_written_
     )
     assert outcomes(house) == known
     assert house.query("SELECT DISTINCT events FROM debate_outcomes FINAL").result_rows == [(3,)]
+
+
+def test_hours_count_the_debates_that_ended_in_them(house: Client):
+    put(
+        house,
+        turn("A", "anthropic", 0),
+        turn("B", "openai", 1),
+        end("A", 2),
+        *other("e", "B", 2),
+        *other("f", None, 90),
+    )
+    assert hours(house) == [
+        (naive(NOON), "anthropic", 2, 1, 2, 2),
+        (naive(NOON), "openai", 2, 1, 0, 0),
+        (naive(NOON) + timedelta(hours=1), "anthropic", 1, 0, 1, 0),
+        (naive(NOON) + timedelta(hours=1), "openai", 1, 0, 0, 0),
+    ]
+    assert outcomes(house)
+
+
+def test_an_hour_forgets_a_provider_that_was_named_by_mistake(house: Client):
+    put(house, turn("A", "antropic", 0), end("A", 1))
+    assert [row[1:4] for row in hours(house)] == [("antropic", 1, 1)]
+    put(house, turn("A", "anthropic", 2))
+    assert [row[1:4] for row in hours(house)] == [("anthropic", 1, 1)]
+    assert outcomes(house)
+
+
+def test_debates_of_one_hour_that_are_written_at_once_are_all_counted(house: Client):
+    debates = [other(f"d{number}", "A", 2) for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda events: put(house, *events), debates))
+    assert [row[1:] for row in hours(house)] == [("anthropic", 24, 24, 24, 24), ("openai", 24, 0, 0, 0)]
+    assert outcomes(house)
+
+
+def test_the_migration_counts_the_hours_that_there_are(house: Client):
+    put(house, turn("A", "anthropic", 0), end("A", 1), *other("e", "B", 2))
+    counted = hours(house)
+    house.command("TRUNCATE TABLE debate_outcomes_hourly")
+    assert not hours(house)
+    every = warehouse_migrations.migrations(load(environ={}))
+    count = next(text for one in every for text in one.statements if text.startswith("INSERT INTO debate_outcomes_h"))
+    for _ in range(2):
+        house.command(count)
+        assert hours(house) == counted
+
+
+def other(debate_id: str, winner: str | None, minute: int) -> list[dict[str, Any]]:
+    """A debate of two turns that ends at a minute after noon."""
+    events = [turn("A", "anthropic", 0), turn("B", "openai", 1), end(winner, minute)]
+    return [one | {"debate_id": debate_id} for one in events]
+
+
+def naive(at: datetime) -> datetime:
+    return at.replace(tzinfo=None)

@@ -1,11 +1,14 @@
 """What analytics are asked of the stores: sums, whichever store has added them up. Shares and means come from these."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from helix_pipeline.domain.analytics.window import Bucket, Window
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 Quantiles = tuple[float, float, float]
 """The quantiles .5, .95 and .99."""
@@ -54,6 +57,15 @@ class Figures:
     calls: Calls = Calls()
     turns: Turns = Turns()
     outcomes: Outcomes = Outcomes()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSums:
+    """A provider, each of its models, and how often its calls failed by the type of the error."""
+
+    whole: Figures
+    models: Sequence[Figures]
+    errors: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +188,16 @@ class AnalyticsReader(Protocol):
 
     knows_entities: bool
 
+    def both(self, first: Callable[[], _A], second: Callable[[], _B]) -> tuple[_A, _B]:
+        """Return what two questions to this reader return, asked at the same time where that helps."""
+        ...
+
     def providers(self, within: Window) -> Sequence[Figures]:
         """Return the sums of each provider."""
         ...
 
-    def models(self, within: Window, provider: str) -> tuple[Figures, Sequence[Figures]]:
-        """Return the sums of a provider, and those of each of its models."""
-        ...
-
-    def errors(self, within: Window, provider: str) -> dict[str, int]:
-        """Return how often calls of a provider failed, by the type of the error."""
+    def provider(self, within: Window, name: str) -> ProviderSums:
+        """Return one provider; of one that nothing is known of, zeros."""
         ...
 
     def series(self, within: Window, bucket: Bucket, provider: str = "") -> Sequence[Sample]:

@@ -134,10 +134,10 @@ def provider(stores: AnalyticsStores, name: str, text: str, bucket: Bucket | Non
     check_name(name)
 
     def ask(reader: AnalyticsReader) -> ProviderReport:
-        whole, models = reader.models(within, name)
-        by_model = _most_first(_provider(one, name, one.name) for one in models)
+        found = reader.provider(within, name)
+        by_model = _most_first(_provider(one, name, one.name) for one in found.models)
         series = _series(reader, within, bucket, name)
-        return ProviderReport(within, _provider(whole, name), by_model, reader.errors(within, name), series)
+        return ProviderReport(within, _provider(found.whole, name), by_model, found.errors, series)
 
     return stores.ask(ask)
 
@@ -147,9 +147,12 @@ def conversations(stores: AnalyticsStores, count: int) -> Answered[tuple[Convers
     within = asked_days(count)
 
     def ask(reader: AnalyticsReader) -> tuple[ConversationsOfDay, ...]:
-        said = {one.date: one for one in reader.conversations(within)}
-        named = {one.date: one.extractions for one in reader.entity_days(within)} if reader.knows_entities else None
-        return tuple(_conversations_of(day, said.get(day), named) for day in _each_day(within))
+        said, days = reader.both(
+            lambda: reader.conversations(within), lambda: reader.entity_days(within) if reader.knows_entities else None
+        )
+        by_day = {one.date: one for one in said}
+        named = None if days is None else {one.date: one.extractions for one in days}
+        return tuple(_conversations_of(day, by_day.get(day), named) for day in _each_day(within))
 
     return stores.ask(ask)
 
@@ -163,14 +166,15 @@ def entities(stores: AnalyticsStores, count: int, limit: int) -> Answered[Entiti
     check_limit(limit)
 
     def ask(reader: AnalyticsReader) -> EntitiesReport:
-        found = {one.date: one for one in reader.entity_days(within)}
+        days, top = reader.both(lambda: reader.entity_days(within), lambda: reader.entity_rises(within, limit))
+        found = {one.date: one for one in days}
         stats = (
             EntitiesOfDay(day, one.extractions, one.entities, share(one.extractions, one.messages) or 0.0)
             if (one := found.get(day))
             else EntitiesOfDay(day, 0, 0, 0.0)
             for day in _each_day(within)
         )
-        return EntitiesReport(tuple(stats), tuple(reader.entity_rises(within, limit)))
+        return EntitiesReport(tuple(stats), tuple(top))
 
     return stores.ask(ask)
 

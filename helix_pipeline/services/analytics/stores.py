@@ -1,10 +1,12 @@
 """What analytics are read from: ClickHouse while it answers, else the lake, and the answer says which."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 import structlog
+from clickhouse_connect.driver.client import Client
 
 from helix_pipeline.domain.analytics.figures import AnalyticsReader
 from helix_pipeline.services.analytics.recorder import Recorder
@@ -15,6 +17,9 @@ from helix_pipeline.stores.figures_warehouse import WarehouseFigures
 from helix_pipeline.stores.lake import open_lake
 from helix_pipeline.stores.warehouse import open_warehouse
 from helix_pipeline.stores.warehouse_standing import StandingWarehouse, WarehouseAwayError
+
+SIDE_BY_SIDE = 8
+"""Statements that a process asks beside the first ones of its questions."""
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -41,9 +46,11 @@ class AnalyticsStores:
         self.settings = settings
         self.warehouse = StandingWarehouse(patient(open_warehouse(settings), limits(settings)))
         self.recorder = Recorder(settings, self.warehouse)
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, "figures")
 
     def close(self) -> None:
         """Disconnect."""
+        self._pool.shutdown(cancel_futures=True)
         self.warehouse.close()
 
     def ask(self, question: Callable[[AnalyticsReader], _T]) -> Answered[_T]:
@@ -53,7 +60,10 @@ class AnalyticsStores:
         """
         try:
             with self.warehouse.lend() as client:
-                return Answered(question(WarehouseFigures(client, self.settings.clickhouse.query_timeout_s)))
+                return Answered(question(self._reader(client)))
         except WarehouseAwayError as error:
             _log.warning("analytics from the lake", error=str(error))
             return Answered(question(LakeFigures(open_lake(self.settings))), "lake", (str(error),))
+
+    def _reader(self, client: Client) -> WarehouseFigures:
+        return WarehouseFigures(client, self.settings.clickhouse.query_timeout_s, self._pool)
