@@ -28,7 +28,7 @@ from ports import free_ports
 from helix_pipeline.local import servers
 from helix_pipeline.settings import Settings, load
 from helix_pipeline.stores.warehouse import client, open_warehouse
-from helix_pipeline.stores.warehouse_migrations import migrate
+from helix_pipeline.stores.warehouse_migrations import migrate, migrations
 
 CLIENTS = 8
 AIMS_MS = {
@@ -109,6 +109,7 @@ def loaded(settings: Settings, note: Path, rows: int) -> list[dict[str, Any]]:
             "debate_events": (debates, rows_of.fill(house, "debate_events", rows_of.debates(debates), debates, until)),
         }
         rows_of.fill(house, "debate_outcomes", rows_of.outcomes(debates), more[0], until)
+        house.command(_count_of_hours(settings))
         rows_of.fill(house, "conversation_metrics", rows_of.conversations(), more[1], until)
         rows_of.fill(house, "entity_extraction_metrics", rows_of.entities(more[2]), more[2], until)
     found = [
@@ -117,6 +118,12 @@ def loaded(settings: Settings, note: Path, rows: int) -> list[dict[str, Any]]:
     ]
     note.write_text(json.dumps(found))
     return found
+
+
+def _count_of_hours(settings: Settings) -> str:
+    """Return the statement that counts the outcomes of all hours, as the migration does."""
+    every = (text for one in migrations(settings) for text in one.statements)
+    return next(text for text in every if text.startswith("INSERT INTO debate_outcomes_hourly"))
 
 
 def _without_views(house: Client, rows: int, until: int) -> dict[str, float]:
