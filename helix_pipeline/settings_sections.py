@@ -45,7 +45,7 @@ class ClickHouseSettings(Section):
     username: str = "default"
     password: SecretStr = SecretStr("")
     secure: bool = False
-    timeout_s: float = Field(default=30.0, gt=0)
+    timeout_s: float = Field(default=30.0, ge=1)
     query_timeout_s: float = Field(default=10.0, gt=0)
     query_rows_read: int = Field(default=1_000_000_000, ge=1)
     query_memory_mb: int = Field(default=1024, ge=64)
