@@ -37,6 +37,19 @@ FIGURES = (
 )
 """Tables of figures, which views, streams and the API fill."""
 
+ROLLUPS = (
+    "provider_stats_minutely",
+    "provider_stats_hourly",
+    "provider_stats_daily",
+    "debate_stats_minutely",
+    "debate_stats_hourly",
+    "debate_stats_daily",
+    "entity_stats_hourly",
+    "entity_stats_daily",
+    "usage_stats_minutely",
+)
+"""Tables of sums, which views alone fill."""
+
 ONCE = {"insert_deduplicate": 1, "deduplicate_blocks_in_dependent_materialized_views": 1, "async_insert": 0}
 """Settings of an insert under a token: views take part in the deduplication, each by the window of its target."""
 

@@ -108,6 +108,20 @@ def test_values_are_those_of_json(analyst: Client) -> None:
     assert found.types[:4] == ("Float64", "Float64", "Decimal(18, 2)", "DateTime64(1, 'UTC')")
 
 
+def test_sums_are_read_and_their_states_are_text(analyst: Client, warehouse: Warehouse) -> None:
+    with client(warehouse) as connection:
+        connection.command(
+            "INSERT INTO usage_stats (timestamp, route, method, status, duration_ms)"
+            " SELECT now(), '/sums', 'GET', 200, number FROM numbers(101)"
+        )
+        sql = "SELECT sum(requests), quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(duration)[2] FROM usage_stats_minutely"
+        (found,) = run(analyst, f"{sql} WHERE route = '/sums'").rows
+        assert found == [101, pytest.approx(95, rel=0.02)]
+        assert json.dumps(run(analyst, "SELECT * FROM usage_stats_minutely WHERE route = '/sums'").rows)
+        for table in ("usage_stats", "usage_stats_minutely"):
+            connection.command(f"ALTER TABLE {table} DELETE WHERE route = '/sums' SETTINGS mutations_sync = 1")
+
+
 def test_rows_over_the_limit_are_cut_and_said(analyst: Client) -> None:
     found = run(analyst, "SELECT kafka_offset FROM big ORDER BY kafka_offset", limit=3)
     assert (found.rows, found.truncated) == ([[0], [1], [2]], True)
