@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -228,6 +229,25 @@ def test_the_server_refuses_to_write_even_what_was_not_checked(analyst: Client, 
     with pytest.raises(WrongQueryError, match="readonly"):
         unchecked(analyst, sql)
     assert run(analyst, "SELECT count() FROM big").rows == [[100_000]]
+
+
+def test_a_free_query_says_in_the_log_of_the_server_what_it_is(analyst: Client) -> None:
+    assert unchecked(analyst, "SELECT getSetting('log_comment')").rows == [["helix:analytics-query"]]
+
+
+@pytest.mark.parametrize(
+    ("limit", "sql", "said"),
+    [
+        ({"rows_read": 1_000}, "SELECT max(metadata) FROM big", "rows"),
+        ({"memory_bytes": 8 << 20}, "SELECT groupArray(concat(event_id, metadata)) FROM big", "memory"),
+        ({"seconds": 0.2}, "SELECT max(sipHash64(a.event_id, b.event_id)) FROM big AS a, big AS b", "Timeout"),
+        ({}, "SELECT repeat(metadata, 100) FROM big", "result"),
+    ],
+)
+def test_each_limit_is_kept_by_the_server(analyst: Client, limit: dict[str, Any], sql: str, said: str) -> None:
+    query = CheckedQuery(sql, 10_000, {})
+    with pytest.raises(QueryLimitError, match=rf"needs more than is allowed: .*{said}"):
+        ask(analyst, query, {}, replace(LIMITS, **limit))
 
 
 def test_errors_are_one_line_and_say_what_is_wrong(analyst: Client, warehouse: Warehouse) -> None:
