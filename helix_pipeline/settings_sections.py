@@ -35,8 +35,8 @@ class KafkaSettings(Section):
 class ClickHouseSettings(Section):
     """The warehouse, over HTTP. `host` set means that the user's own server is used.
 
-    `query_*` bound each free query of POST /v1/analytics/query: seconds, rows read, memory, threads. Figures that the
-    API records of itself wait in files of `figures_max_mb` together while the server is away.
+    `query_*` bound each free query of POST /v1/analytics/query: seconds, rows read, memory, threads. The API's own
+    figures go by `batch_size` rows or after `flush_interval_s`, and wait in `figures_max_mb` of files while it is away.
     """
 
     host: str | None = None
@@ -45,11 +45,13 @@ class ClickHouseSettings(Section):
     username: str = "default"
     password: SecretStr = SecretStr("")
     secure: bool = False
-    timeout_s: float = Field(default=30.0, gt=0)
+    timeout_s: float = Field(default=30.0, ge=1)
     query_timeout_s: float = Field(default=10.0, gt=0)
     query_rows_read: int = Field(default=1_000_000_000, ge=1)
     query_memory_mb: int = Field(default=1024, ge=64)
     query_threads: int = Field(default=2, ge=1)
+    batch_size: int = Field(default=10_000, ge=1, le=100_000)
+    flush_interval_s: float = Field(default=10.0, gt=0)
     figures_max_mb: int = Field(default=256, ge=1)
 
     @property
@@ -190,10 +192,7 @@ class AirflowSettings(Section):
 
 
 class AlertSettings(Section):
-    """When something of the platform needs a person, and who is told.
-
-    `webhook_url` gets a POST of JSON per alert. The same alert is told again after `repeat_s` seconds at the earliest.
-    """
+    """When a person is needed: `webhook_url` gets a POST of JSON, again after `repeat_s` seconds at the earliest."""
 
     webhook_url: SecretStr | None = None
     repeat_s: float = Field(default=3600, gt=0)

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from structlog.typing import Processor
 
 from helix_pipeline.errors import UsageError
 
@@ -110,20 +111,27 @@ def result(succeeded: bool) -> str:
 
 
 def configure_logs(level: str = "INFO") -> None:
-    """Send logs as one line each to stderr: coloured at a terminal, JSON otherwise."""
-    terminal = sys.stderr.isatty()
+    """Send logs as one line each to stderr: coloured at a terminal, JSON otherwise; warnings of libraries likewise."""
+    number = logging.getLevelNamesMapping()[level]
+    told: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    lines: list[Processor] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    shown = [structlog.dev.ConsoleRenderer()] if sys.stderr.isatty() else lines
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        processors=[*told, *shown],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
         # Looked up at each line: what runs commands within a process, such as a test, gives each a stderr of its own.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    if logging.lastResort:  # where nobody else, such as Airflow, has said how libraries log
+        own = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+        formatter = structlog.stdlib.ProcessorFormatter(processors=[own, *shown], foreign_pre_chain=told)
+        logging.lastResort.setFormatter(formatter)
+        logging.lastResort.setLevel(max(number, logging.WARNING))
 
 
 def serve_metrics(port: int) -> None:

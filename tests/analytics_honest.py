@@ -24,8 +24,9 @@ REQUIRED = (
     GROUP BY date
     ORDER BY date DESC;
     """,
+    "SELECT * FROM provider_metrics WHERE latency_ms > 1000",
 )
-"""The two of the requirements, as they stand there."""
+"""Those of the requirements, as they stand there; the third calls `latency` what the schema beside it has in ms."""
 
 PLAIN = (
     "SELECT count() FROM provider_metrics",
@@ -130,6 +131,13 @@ PLAIN = (
     "(SELECT provider FROM provider_metrics) INTERSECT (SELECT provider FROM debate_events)",
     "SELECT uniqMerge(state) FROM (SELECT provider, uniqState(model) AS state FROM provider_metrics GROUP BY provider)",
     "SELECT windowFunnel(3600)(toDateTime(timestamp), role = 'user', role = 'assistant') FROM conversation_messages",
+    "SELECT time, provider, sum(requests) AS calls, sum(latency_ms) / calls AS mean_ms,"
+    " quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(latency)[2] AS p95_ms FROM provider_stats_hourly"
+    " WHERE time >= now() - INTERVAL 7 DAY GROUP BY time, provider ORDER BY time, provider",
+    "SELECT provider, uniqCombinedMerge(12)(conversations), sumMap(errors) FROM provider_stats_minutely"
+    " GROUP BY provider",
+    "SELECT day, name, sum(mentions) AS n FROM entity_stats_daily GROUP BY day, name ORDER BY n DESC LIMIT 20",
+    "SELECT * FROM usage_stats_minutely ORDER BY time DESC LIMIT 10",
     "-- a note\nSELECT /* another */ count() FROM provider_metrics -- the end",
 )
 

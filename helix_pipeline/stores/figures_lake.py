@@ -206,4 +206,4 @@ def _summed(row: Sequence[Any]) -> list[Any]:
 
 
 def _not_here(what: str) -> NoReturn:
-    raise StoreError(f"ClickHouse is away, and the lake does not hold {what}: see /v1/bigdata/health")
+    raise StoreError(f"the lake does not hold {what}")

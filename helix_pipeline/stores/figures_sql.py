@@ -48,7 +48,7 @@ def _outcomes(keys: str, where: str, long: bool) -> str:
     """Whole hours have been counted; the first one of a window that is not long is counted from its outcomes."""
     whole = (
         f"SELECT {keys}, debates, wins, ended, decisions FROM debate_outcomes_hourly FINAL"
-        f" WHERE time >= {{{'since' if long else 'whole'}:DateTime('UTC')}} AND time < {{until:DateTime('UTC')}}"
+        " WHERE time >= {since:DateTime('UTC')} AND time < {until:DateTime('UTC')}"
         f" AND debates > 0 AND {where}"
     )
     first = (

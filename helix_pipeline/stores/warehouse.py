@@ -4,10 +4,10 @@ An insert carries a deduplication token: the same block inserted again under its
 (ClickHouse documentation, "insert_deduplication_token").
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import clickhouse_connect
 import pyarrow as pa
@@ -37,8 +37,26 @@ FIGURES = (
 )
 """Tables of figures, which views, streams and the API fill."""
 
+ROLLUPS = (
+    "provider_stats_minutely",
+    "provider_stats_hourly",
+    "provider_stats_daily",
+    "debate_stats_minutely",
+    "debate_stats_hourly",
+    "debate_stats_daily",
+    "debate_outcomes_hourly",
+    "entity_stats_hourly",
+    "entity_stats_daily",
+    "entity_types_daily",
+    "entity_history",
+    "usage_stats_minutely",
+)
+"""Tables of sums, which follow from the others."""
+
 ONCE = {"insert_deduplicate": 1, "deduplicate_blocks_in_dependent_materialized_views": 1, "async_insert": 0}
 """Settings of an insert under a token: views take part in the deduplication, each by the window of its target."""
+
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # what the driver warns of, it raises too
 
 PROGRESS = ("table_name", "topic_id", "kafka_partition", "query_id", "first_offset", "next_offset")
 
@@ -73,7 +91,9 @@ class Warehouse:
                 pool_mgr=counting_pool("https" if self.secure else "http", self.host, self.port),
             )
         except ClickHouseError as error:
-            raise StoreError(f"ClickHouse at {self.host}:{self.port} does not answer: {_first_line(error)}") from None
+            hint = "start it with `helix up`, or set CLICKHOUSE_HOST and CLICKHOUSE_PORT"
+            place = f"ClickHouse at {self.host}:{self.port}"
+            raise StoreError(f"{place} does not answer ({reason(error)}): {hint}") from None
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
@@ -91,7 +111,7 @@ def client(warehouse: Warehouse) -> Iterator[Client]:
     try:
         yield connection
     except ClickHouseError as error:
-        raise StoreError(f"ClickHouse at {warehouse.host}:{warehouse.port}: {_first_line(error)}") from None
+        raise StoreError(f"ClickHouse at {warehouse.host}:{warehouse.port}: {reason(error)}") from None
     finally:
         connection.close()
 
@@ -130,5 +150,9 @@ def client_of_server(warehouse: Warehouse) -> Iterator[Client]:
         connection.close()
 
 
-def _first_line(error: Any) -> str:
-    return str(error).strip().splitlines()[0][:300]
+def reason(error: BaseException) -> str:
+    """Say in one line what the network said, without what the driver adds; what the server said stays as it is."""
+    while error.__cause__:
+        error = error.__cause__
+    network = isinstance(error, OSError) and error.strerror
+    return network or str(error).strip().splitlines()[0][:300]

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 from urllib3.exceptions import HTTPError
 
 from helix_pipeline.errors import StoreError
-from helix_pipeline.stores.warehouse import Warehouse
+from helix_pipeline.stores.warehouse import Warehouse, reason
 
 AWAY_S = 5.0
 """Seconds for which a server is not asked after it did not answer."""
@@ -55,12 +55,11 @@ class StandingWarehouse:
         try:
             yield self._opened()
         except (ClickHouseError, HTTPError, OSError, WarehouseAwayError) as error:
-            said = str(error).strip().splitlines()[0][:300]
-            reason = said if isinstance(error, StoreError) else f"{self._place}: {said}"
+            said = reason(error) if isinstance(error, StoreError) else f"{self._place}: {reason(error)}"
             if isinstance(error, Error) and error.code is not None:
-                raise StoreError(reason) from None
+                raise StoreError(said) from None
             self._away_until = time.monotonic() + AWAY_S
-            raise WarehouseAwayError(reason) from None
+            raise WarehouseAwayError(said) from None
 
     def _opened(self) -> Client:
         with self._lock:

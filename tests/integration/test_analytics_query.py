@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,20 @@ def test_values_are_those_of_json(analyst: Client) -> None:
     assert row[:4] == [None, None, "1.5", "2026-06-01T12:00:00.5Z"]
     assert row[4:] == [[1, 2], [1, "x"], {"k": [1]}, None, True, 18446744073709551615, "2026-06-01", "\ufffd"]
     assert found.types[:4] == ("Float64", "Float64", "Decimal(18, 2)", "DateTime64(1, 'UTC')")
+
+
+def test_sums_are_read_and_their_states_are_text(analyst: Client, warehouse: Warehouse) -> None:
+    with client(warehouse) as connection:
+        connection.command(
+            "INSERT INTO usage_stats (timestamp, route, method, status, duration_ms)"
+            " SELECT now(), '/sums', 'GET', 200, number FROM numbers(101)"
+        )
+        sql = "SELECT sum(requests), quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(duration)[2] FROM usage_stats_minutely"
+        (found,) = run(analyst, f"{sql} WHERE route = '/sums'").rows
+        assert found == [101, pytest.approx(95, rel=0.02)]
+        assert json.dumps(run(analyst, "SELECT * FROM usage_stats_minutely WHERE route = '/sums'").rows)
+        for table in ("usage_stats", "usage_stats_minutely"):
+            connection.command(f"ALTER TABLE {table} DELETE WHERE route = '/sums' SETTINGS mutations_sync = 1")
 
 
 def test_rows_over_the_limit_are_cut_and_said(analyst: Client) -> None:
@@ -214,6 +229,25 @@ def test_the_server_refuses_to_write_even_what_was_not_checked(analyst: Client, 
     with pytest.raises(WrongQueryError, match="readonly"):
         unchecked(analyst, sql)
     assert run(analyst, "SELECT count() FROM big").rows == [[100_000]]
+
+
+def test_a_free_query_says_in_the_log_of_the_server_what_it_is(analyst: Client) -> None:
+    assert unchecked(analyst, "SELECT getSetting('log_comment')").rows == [["helix:analytics-query"]]
+
+
+@pytest.mark.parametrize(
+    ("limit", "sql", "said"),
+    [
+        ({"rows_read": 1_000}, "SELECT max(metadata) FROM big", "rows"),
+        ({"memory_bytes": 8 << 20}, "SELECT groupArray(concat(event_id, metadata)) FROM big", "memory"),
+        ({"seconds": 0.2}, "SELECT max(sipHash64(a.event_id, b.event_id)) FROM big AS a, big AS b", "Timeout"),
+        ({}, "SELECT repeat(metadata, 100) FROM big", "result"),
+    ],
+)
+def test_each_limit_is_kept_by_the_server(analyst: Client, limit: dict[str, Any], sql: str, said: str) -> None:
+    query = CheckedQuery(sql, 10_000, {})
+    with pytest.raises(QueryLimitError, match=rf"needs more than is allowed: .*{said}"):
+        ask(analyst, query, {}, replace(LIMITS, **limit))
 
 
 def test_errors_are_one_line_and_say_what_is_wrong(analyst: Client, warehouse: Warehouse) -> None:

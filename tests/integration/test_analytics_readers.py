@@ -152,6 +152,20 @@ def test_both_readers_name_the_same_winners(readers: list[AnalyticsReader], rows
     assert readers[0].winners(window("1w", NOW), 1).models == first.models[:1]
 
 
+def test_debates_that_ended_in_the_first_hour_of_a_window_count_from_its_first_minute_on(
+    readers: list[AnalyticsReader], rows: Rows
+):
+    ends = [one["timestamp"] for one in rows[LAKE_DEBATES] if one["event_type"] == "debate.completed"]
+    for end in ends:
+        since_then = int((NOW - end) / timedelta(minutes=1)) + 1
+        for minutes in (since_then, since_then + 1):
+            asked = window(f"{minutes}m", NOW)
+            first, second = (reader.winners(asked, 10) for reader in readers)
+            assert first == second
+            assert first.ended == sum(asked.since <= one < asked.until for one in ends)
+            alike(*(reader.providers(asked) for reader in readers))
+
+
 def test_both_readers_tell_the_same_of_a_debate(readers: list[AnalyticsReader], rows: Rows):
     for number in range(20):
         first, second = (reader.debate(f"debate-{number}") for reader in readers)

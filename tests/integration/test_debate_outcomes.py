@@ -145,6 +145,16 @@ def test_debates_of_one_hour_that_are_written_at_once_are_all_counted(house: Cli
     assert outcomes(house)
 
 
+def test_a_count_of_an_hour_that_knows_fewer_events_does_not_stand_though_it_is_written_later(house: Client):
+    put(house, turn("A", "anthropic", 0), end("A", 1))
+    counted = hours(house)
+    house.command(
+        "INSERT INTO debate_outcomes_hourly"
+        " SELECT * REPLACE (9 AS wins, events - 1 AS events) FROM debate_outcomes_hourly FINAL"
+    )
+    assert hours(house) == counted
+
+
 def test_the_migration_counts_the_hours_that_there_are(house: Client):
     put(house, turn("A", "anthropic", 0), end("A", 1), *other("e", "B", 2))
     counted = hours(house)

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from analytics_events import events, put
+from fastapi.testclient import TestClient
 from ports import free_ports
 
+from helix_pipeline.api.app import create_app
 from helix_pipeline.contracts.figures import RequestRow
 from helix_pipeline.contracts.tables import LAKE_PROVIDER_CALLS, LAKE_TABLES
 from helix_pipeline.local import servers
@@ -99,7 +102,9 @@ def load_on(recorder: Recorder) -> Iterator[list[int]]:
 
 
 def test_figures_are_neither_lost_nor_doubled_and_the_lake_answers_meanwhile(own: Settings, stores: AnalyticsStores):
+    health = TestClient(create_app(own), base_url="http://127.0.0.1")
     before = providers(stores, "1w")
+    assert analytics(health) == {"status": "healthy"}
     recorder = stores.recorder
     with recorder, load_on(recorder) as said:
         wait_until(lambda: len(said) > 200, "rows")
@@ -108,6 +113,9 @@ def test_figures_are_neither_lost_nor_doubled_and_the_lake_answers_meanwhile(own
         wait_until(lambda: len(said) > there + 300, "rows without ClickHouse")
         away = providers(stores, "1w")
         assert recorder.kept().files > 0
+        found = analytics(health)
+        assert (found["status"], found["counts"]["figure_files"] > 0) == ("degraded", True)
+        assert "the lake stands in" in found["detail"]
         servers.up(own, ["clickhouse"])
         wait_until(lambda: recorder.kept().files == 0, "the files to be drained")
         wait_until(lambda: not providers(stores, "1w").degraded, "ClickHouse to be asked again")
@@ -115,6 +123,13 @@ def test_figures_are_neither_lost_nor_doubled_and_the_lake_answers_meanwhile(own
     assert requests(away) == requests(before) == len(events(seed=3)[LAKE_PROVIDER_CALLS])
     assert sorted(in_warehouse(own)) == sorted(f"r{number}" for number in said)
     assert rolled_up(own) == len(said)
+    assert analytics(health) == {"status": "healthy"}
+
+
+def analytics(health: TestClient) -> dict[str, Any]:
+    """How the component is, without the time that asking took."""
+    found = health.get("/v1/bigdata/health").json()["components"]["analytics"]
+    return {name: value for name, value in found.items() if name != "latency_ms"}
 
 
 def requests(found: object) -> int:

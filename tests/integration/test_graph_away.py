@@ -8,8 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from fastapi.testclient import TestClient
 from graph_contents import Contents, hubs
 
+from helix_pipeline.api.app import create_app
 from helix_pipeline.domain.graph.deltas import add_up
 from helix_pipeline.errors import StoreError
 from helix_pipeline.local import servers
@@ -93,8 +95,17 @@ def wait_until(found: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.2)
 
 
-def test_questions_are_answered_from_the_snapshot_until_neo4j_is_back(place: Settings) -> None:
+def component(health: TestClient) -> tuple[str, str]:
+    """How the component of the graph is, and why."""
+    found = health.get("/v1/bigdata/health").json()["components"]["knowledge_graph"]
+    return found["status"], found.get("detail", "")
+
+
+def test_questions_are_answered_from_the_snapshot_until_neo4j_is_back(place: Settings, tmp_path: Path) -> None:
     stream = Stream(place)
+    app = create_app(place.model_copy(update={"home": tmp_path}))  # a home without streams of other tests
+    health = TestClient(app, base_url="http://127.0.0.1")
+    assert component(health) == ("healthy", "")
     with KnowledgeStores(place) as stores:
         before = related(stores, "e1")
         assert (before.source, before.degraded, before.as_of) == ("neo4j", False, None)
@@ -105,6 +116,8 @@ def test_questions_are_answered_from_the_snapshot_until_neo4j_is_back(place: Set
         assert (away.source, away.degraded) == ("snapshot", True)
         assert away.value.related and away.as_of and "Neo4j" in away.notes[0]
         assert search(stores, "e1").source == "snapshot"
+        status, detail = component(health)
+        assert (status, detail.startswith("the last snapshot answers (neo4j")) == ("degraded", True), detail
         with pytest.raises(StoreError):
             stores.ping(1)
         wait_until(lambda: stream.failures)
@@ -114,6 +127,7 @@ def test_questions_are_answered_from_the_snapshot_until_neo4j_is_back(place: Set
         stores.ping(30)
         stream.join(300)
     assert stream.done == BATCHES and done < BATCHES
+    assert component(health) == ("healthy", "")
     counted = everything(place)
     empty(place)
     for number in range(BATCHES):

@@ -9,6 +9,7 @@ import pytest
 from helix_pipeline.contracts import figures
 from helix_pipeline.contracts.events import Event, MessageAdded, ProviderCalled
 from helix_pipeline.contracts.rows import SOURCE_FIELDS
+from helix_pipeline.services.analytics.query import TABLES
 from helix_pipeline.settings import load
 from helix_pipeline.stores.warehouse import SOURCES
 from helix_pipeline.stores.warehouse_migrations import migrations
@@ -34,6 +35,10 @@ class Created:
 
     columns: dict[str, str]
     clauses: str
+
+
+INTERNAL = {"stream_progress"}
+"""What the platform notes for itself: not for free queries."""
 
 
 def created() -> dict[str, Created]:
@@ -107,3 +112,11 @@ def test_replayed_blocks_are_recognized(table):
 @pytest.mark.parametrize("table", figures.TABLES)
 def test_figures_of_the_api_have_a_column_each(table):
     assert list(created()[table].columns) == figures.schema(table).names
+
+
+def test_free_queries_may_read_every_table_but_the_internal_ones():
+    statements = [text for one in migrations(load(environ={})) for text in one.statements]
+    made = {
+        name for text in statements for name in re.findall(r"^CREATE TABLE IF NOT EXISTS (\w+)", text, re.MULTILINE)
+    }
+    assert made - INTERNAL == TABLES

@@ -9,9 +9,9 @@ from helix_pipeline.domain.analytics.readonly import DEFAULT_LIMIT, bound, check
 from helix_pipeline.errors import StoreError
 from helix_pipeline.services.analytics.stores import AnalyticsStores
 from helix_pipeline.stores.analyst import Found, ask, limits
-from helix_pipeline.stores.warehouse import FIGURES, SOURCES
+from helix_pipeline.stores.warehouse import FIGURES, ROLLUPS, SOURCES
 
-TABLES = frozenset(SOURCES).union(FIGURES)
+TABLES = frozenset({*SOURCES, *FIGURES, *ROLLUPS})
 """What a free query may read. What the platform notes for itself (migrations, progress of streams) is not here."""
 
 AT_ONCE = 4

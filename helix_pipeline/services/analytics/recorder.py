@@ -21,10 +21,6 @@ from helix_pipeline.stores.warehouse import insert
 from helix_pipeline.stores.warehouse_standing import StandingWarehouse
 from helix_pipeline.telemetry import FIGURES
 
-BATCH_ROWS = 10_000
-INTERVAL_S = 10.0
-"""An insert is made of so many rows, or after so many seconds."""
-
 MOST_WAITING = 100_000
 """Rows that stand in the queue; more are dropped and counted."""
 
@@ -45,6 +41,7 @@ class Recorder:
     def __init__(self, settings: Settings, warehouse: StandingWarehouse) -> None:
         self._files = figure_files(settings)
         self._warehouse = warehouse
+        self._batch, self._interval_s = settings.clickhouse.batch_size, settings.clickhouse.flush_interval_s
         self._rows: list[tuple[str, Row]] = []
         self._lock = Lock()
         self._full, self._stop = Event(), Event()
@@ -69,7 +66,7 @@ class Recorder:
                 FIGURES.labels(table, "dropped").inc()
                 return
             self._rows.append((table, row))
-            if len(self._rows) >= BATCH_ROWS:
+            if len(self._rows) >= self._batch:
                 self._full.set()
 
     def kept(self) -> Kept:
@@ -84,13 +81,13 @@ class Recorder:
         for table, row in rows:
             by_table[table].append(row)
         for table, found in by_table.items():
-            for batch in _cut(found):
+            for batch in _cut(found, self._batch):
                 self._send(table, batch)
         self._drain()
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._full.wait(INTERVAL_S)
+            self._full.wait(self._interval_s)
             self._full.clear()
             self.flush()
 
@@ -148,5 +145,5 @@ def compression_row(conversation_id: str, cached: bool, seconds: float, stats: C
     )
 
 
-def _cut(rows: list[Row]) -> Iterable[list[Row]]:
-    return (rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS))
+def _cut(rows: list[Row], size: int) -> Iterable[list[Row]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -94,7 +94,10 @@ class ConversationsOfDay:
 
 @dataclass(frozen=True, slots=True)
 class EntitiesOfDay:
-    """What messages named on a day: pairs of message and entity, different entities, pairs per naming message."""
+    """What messages named on a day: pairs of message and entity, different entities, pairs per naming message.
+
+    `unique_entities` has a standard error of 1.6 % where there are more than a hundred.
+    """
 
     date: date
     total_extractions: int

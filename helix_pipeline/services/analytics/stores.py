@@ -9,6 +9,7 @@ import structlog
 from clickhouse_connect.driver.client import Client
 
 from helix_pipeline.domain.analytics.figures import AnalyticsReader
+from helix_pipeline.errors import StoreError
 from helix_pipeline.services.analytics.recorder import Recorder
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.analyst import limits, patient
@@ -63,7 +64,13 @@ class AnalyticsStores:
                 return Answered(question(self._reader(client)))
         except WarehouseAwayError as error:
             _log.warning("analytics from the lake", error=str(error))
-            return Answered(question(LakeFigures(open_lake(self.settings))), "lake", (str(error),))
+            return Answered(self._from_lake(question, error), "lake", (str(error),))
+
+    def _from_lake(self, question: Callable[[AnalyticsReader], _T], away: WarehouseAwayError) -> _T:
+        try:
+            return question(LakeFigures(open_lake(self.settings)))
+        except StoreError as error:
+            raise StoreError(f"{away}; in its place: {error}") from None
 
     def _reader(self, client: Client) -> WarehouseFigures:
         return WarehouseFigures(client, self.settings.clickhouse.query_timeout_s, self._pool)
