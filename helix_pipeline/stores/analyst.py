@@ -19,6 +19,7 @@ from helix_pipeline.domain.analytics.readonly import CheckedQuery
 from helix_pipeline.errors import StoreError, UsageError
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.warehouse import Warehouse
+from helix_pipeline.stores.warehouse_calls import log_comment
 
 GRACE_S = 5.0
 """Seconds for which the client waits longer than the server may take."""
@@ -126,7 +127,7 @@ def _settings(query: CheckedQuery, allowed: QueryLimits) -> dict[str, Any]:
         "allow_ddl": 0,
         "allow_introspection_functions": 0,
         "cancel_http_readonly_queries_on_client_close": 1,
-        "log_comment": "helix:analytics-query",
+        "log_comment": log_comment("analytics-query"),
         "session_timezone": "UTC",
         "date_time_output_format": "iso",
         "output_format_json_quote_64bit_integers": 0,

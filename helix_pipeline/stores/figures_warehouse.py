@@ -24,6 +24,7 @@ from helix_pipeline.domain.analytics.figures import (
 from helix_pipeline.domain.analytics.window import Bucket, Window
 from helix_pipeline.stores import figures_sql as sql
 from helix_pipeline.stores.figures_rows import Row, debate_of, figures_of, quantiles, utc
+from helix_pipeline.stores.warehouse_calls import log_comment
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -107,7 +108,7 @@ class WarehouseFigures:
         return [*self._rows(name, first, values), *(row for one in later for row in one.result())]
 
     def _rows(self, name: str, statement: str, values: Mapping[str, Any]) -> Sequence[Row]:
-        settings = {"log_comment": f"helix:{name}", "max_execution_time": self._limit_s}
+        settings = {"log_comment": log_comment(name), "max_execution_time": self._limit_s}
         found: Sequence[Row] = self._client.query(statement, parameters=dict(values), settings=settings).result_rows
         return found
 

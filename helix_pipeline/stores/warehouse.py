@@ -17,7 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_DEBATES, LAKE_PROVIDER_CALLS, LakeTable
 from helix_pipeline.errors import StoreError
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores.warehouse_calls import counting_pool
+from helix_pipeline.stores.warehouse_calls import counting_pool, log_comment
 from helix_pipeline.telemetry import CLICKHOUSE_ROWS, bounded
 
 SOURCES: dict[str, LakeTable] = {
@@ -121,7 +121,7 @@ def insert(connection: Client, table: str, rows: pa.Table, token: str) -> None:
 
     Where the server failed between table and views, the same rows under the same token complete the views.
     """
-    about = {"insert_deduplication_token": token, "log_comment": f"helix:insert {table}"}
+    about = {"insert_deduplication_token": token, "log_comment": log_comment(f"insert {table}")}
     connection.insert_arrow(table, rows, settings=ONCE | about)
     count_rows(table, rows.num_rows)
 

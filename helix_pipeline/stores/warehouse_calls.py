@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import structlog
 from clickhouse_connect.driver.httputil import check_env_proxy, get_pool_manager_options
 from urllib3 import BaseHTTPResponse, PoolManager
 
@@ -20,6 +21,7 @@ _KINDS: Mapping[str, str] = {
     "insert": "insert",
     **dict.fromkeys(("create", "alter", "drop", "truncate", "rename", "optimize"), "ddl"),
 }
+_WHOSE = ("request_id", "job_id")
 _FAILED = "X-ClickHouse-Exception-Code"
 _HEAD = 200
 """Characters of a statement that tell its kind."""
@@ -44,6 +46,12 @@ def count_query(kind: str, seconds: float, succeeded: bool = True) -> None:
     """Count a request of this kind that took so long, also one that another process made."""
     CLICKHOUSE_QUERIES.labels(kind, result(succeeded)).inc()
     CLICKHOUSE_SECONDS.labels(kind).observe(seconds)
+
+
+def log_comment(about: str) -> str:
+    """Return what the server's log notes of a statement: what it is about, and whose it is, by the ids of our log."""
+    known = structlog.contextvars.get_contextvars()
+    return " ".join([f"helix:{about}", *(f"{key}={known[key]}" for key in _WHOSE if key in known)])
 
 
 def counting_pool(scheme: str, host: str, port: int) -> CountingPool | None:

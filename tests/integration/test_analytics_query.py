@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 from analytics_attacks import HARMLESS, HEAVY
 from analytics_honest import BOUND, PLAIN, REQUIRED
 from clickhouse_connect.driver.client import Client
@@ -233,6 +234,9 @@ def test_the_server_refuses_to_write_even_what_was_not_checked(analyst: Client, 
 
 def test_a_free_query_says_in_the_log_of_the_server_what_it_is(analyst: Client) -> None:
     assert unchecked(analyst, "SELECT getSetting('log_comment')").rows == [["helix:analytics-query"]]
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        asked = unchecked(analyst, "SELECT getSetting('log_comment')").rows
+    assert asked == [["helix:analytics-query request_id=r1"]]
 
 
 @pytest.mark.parametrize(
