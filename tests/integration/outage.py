@@ -152,6 +152,22 @@ def kill(settings: Settings, names: Sequence[str]) -> None:
     assert not psutil.wait_procs(ended, 30)[1]
 
 
+@contextmanager
+def hanging(settings: Settings, name: str) -> Iterator[None]:
+    """A server that is there and says nothing, within the block: it and its children are stopped."""
+    [state] = servers.status(settings, [name])
+    assert state.pid
+    server = psutil.Process(state.pid)
+    stopped = [server, *server.children(recursive=True)]
+    for process in stopped:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.send_signal(signal.SIGCONT)
+
+
 def checks(api: Api) -> dict[str, str]:
     """What /readyz says, part by part."""
     return dict(httpx.get(f"{api.url}/readyz", timeout=ANSWER_S).json()["checks"])

@@ -51,9 +51,9 @@ class AnalyticsStores:
 
         Raises StoreError where neither can answer, and whatever the question raises.
         """
+        limit_s = self.settings.clickhouse.query_timeout_s
         try:
-            with self.warehouse.lend() as client:
-                return Answered(question(WarehouseFigures(client, self.settings.clickhouse.query_timeout_s)))
+            return Answered(self.warehouse.ask(lambda client: question(WarehouseFigures(client, limit_s))))
         except WarehouseAwayError as error:
             _log.warning("analytics from the lake", error=str(error))
             return Answered(question(LakeFigures(open_lake(self.settings))), "lake", (str(error),))
