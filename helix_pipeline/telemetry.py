@@ -73,7 +73,14 @@ NEO4J_SECONDS = Histogram(
 NEO4J_NODES = Counter("helixagent_neo4j_nodes_created", "Nodes that the streams created")
 NEO4J_RELATIONSHIPS = Counter("helixagent_neo4j_relationships_created", "Relationships that the streams created")
 COMPONENT_HEALTHY = Gauge(
-    "helixagent_bigdata_component_healthy", "1 where a component is healthy, 0 otherwise", ["component"]
+    "helixagent_bigdata_component_healthy",
+    "1 where a component is healthy, 0 where it is degraded, down or disabled",
+    ["component"],
+)
+COMPONENT_ENABLED = Gauge(
+    "helixagent_bigdata_component_enabled",
+    "1 where a component is on, 0 where it is switched off or not part of this version",
+    ["component"],
 )
 HTTP_REQUESTS = Counter("helixagent_http_requests", "Requests answered, by route template", [*ROUTE, "status"])
 HTTP_SECONDS = Histogram(

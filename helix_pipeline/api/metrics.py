@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from helix_pipeline.services.health.report import Health
-from helix_pipeline.telemetry import COMPONENT_HEALTHY
+from helix_pipeline.telemetry import COMPONENT_ENABLED, COMPONENT_HEALTHY
 
 MAX_AGE_S = 5.0
 """Seconds for which the health of the components is not asked anew, however often the metrics are."""
@@ -17,6 +17,6 @@ def metrics(request: Request) -> Response:
     """Return the metrics of the API; the streams serve theirs themselves. docs/METRICS.md lists all of them."""
     health: Health = request.app.state.health
     for name, component in health.report(MAX_AGE_S).components.items():
-        if component.status != "disabled":
-            COMPONENT_HEALTHY.labels(name).set(component.status == "healthy")
+        COMPONENT_HEALTHY.labels(name).set(component.status == "healthy")
+        COMPONENT_ENABLED.labels(name).set(component.status != "disabled")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -12,7 +12,7 @@ import structlog
 
 from helix_pipeline.errors import HelixError
 from helix_pipeline.formats.wire import Encoded
-from helix_pipeline.services.kept import KeptEvent, KeptEvents, left_behind, once, open_other
+from helix_pipeline.services.kept import KeptEvent, KeptEvents, once, open_other, sizes
 from helix_pipeline.services.publishing import StandingPublisher
 from helix_pipeline.settings import Settings
 from helix_pipeline.telemetry import JOURNAL_EVENTS
@@ -99,7 +99,7 @@ class Drain:
 
     def _drain_others(self) -> None:
         """Publish what processes that have ended left in journals of their own."""
-        names = left_behind(self._settings)
+        names = sorted(sizes(self._settings))
         if names:
             self._publisher.open()
         for name in names:

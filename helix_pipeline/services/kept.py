@@ -5,7 +5,9 @@ process that is started again after a kill has what it kept before.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
@@ -18,7 +20,7 @@ import structlog
 from helix_pipeline.errors import StoreError
 from helix_pipeline.formats.wire import Encoded
 from helix_pipeline.settings import Settings
-from helix_pipeline.stores.journal import Journal, JournalFullError, JournalHeldError
+from helix_pipeline.stores.journal import SUFFIX, Journal, JournalFullError, JournalHeldError
 from helix_pipeline.telemetry import JOURNAL_EVENTS, JOURNAL_TORN, JOURNAL_WAITING
 
 _log = structlog.get_logger(__name__)
@@ -78,6 +80,11 @@ class KeptEvents:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def name(self) -> str:
+        """The name of the journal among those of other processes."""
+        return self._journal.folder.name
 
     @property
     def empty(self) -> bool:
@@ -184,9 +191,16 @@ def open_own(settings: Settings) -> KeptEvents:
     raise AssertionError("unreachable")
 
 
-def left_behind(settings: Settings) -> list[str]:
-    """Return the names of journals with events, this process' own and those of others that still run among them."""
-    return sorted(folder.name for folder in _root(settings).iterdir() if any(folder.glob("*.journal")))
+def sizes(settings: Settings) -> dict[str, int]:
+    """Return the bytes of each journal that has events, by its name: those of running processes and those left behind.
+
+    None is opened, so that whoever holds them is not disturbed; of one that is being drained it is about what it has.
+    """
+    found: dict[str, int] = defaultdict(int)
+    for segment in _root(settings).glob(f"*/*{SUFFIX}"):
+        with suppress(FileNotFoundError):  # it was drained just now
+            found[segment.parent.name] += segment.stat().st_size
+    return dict(found)
 
 
 def open_other(settings: Settings, name: str) -> KeptEvents | None:

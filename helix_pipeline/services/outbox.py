@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as SlowError
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import structlog
@@ -17,7 +17,7 @@ import structlog
 from helix_pipeline.errors import StoreError
 from helix_pipeline.formats.wire import Encoded
 from helix_pipeline.services.draining import Drain, Numbering
-from helix_pipeline.services.kept import KeptEvent, KeptEvents, open_own
+from helix_pipeline.services.kept import KeptEvent, KeptEvents, open_own, sizes
 from helix_pipeline.services.publishing import StandingPublisher
 from helix_pipeline.settings import Settings
 
@@ -46,7 +46,8 @@ class JournalState:
 
     `off`: there is none, what Kafka does not take is refused; `empty`; `waiting`: Kafka or the ledger is away,
     `reason` says why; `draining`: they are back; `full`: what is new is refused. `oldest_s` is the age of the oldest
-    event, in seconds, none where there is none; `torn_bytes` could not be read when it was opened.
+    event, in seconds, none where there is none; `torn_bytes` could not be read when it was opened. `others` counts the
+    journals of other processes, running or ended, that have events: `others_nbytes` together.
     """
 
     state: Literal["off", "empty", "waiting", "draining", "full"]
@@ -56,6 +57,8 @@ class JournalState:
     max_bytes: int = 0
     oldest_s: float | None = None
     torn_bytes: int = 0
+    others: int = 0
+    others_nbytes: int = 0
 
 
 class Outbox:
@@ -133,7 +136,12 @@ class Outbox:
         return len(self._kept) if self._kept else 0
 
     def state(self) -> JournalState:
-        """Return how the journal is."""
+        """Return how the journal is, and that others have events."""
+        own = self._kept.name if self._kept else None
+        others = [size for name, size in sizes(self._settings).items() if size and name != own]
+        return replace(self._own_state(), others=len(others), others_nbytes=sum(others))
+
+    def _own_state(self) -> JournalState:
         if self._kept is None or self._drain is None:
             return JournalState("off", self._off)
         kept, since = self._kept, self._kept.since()

@@ -28,7 +28,9 @@ SEGMENT_BYTES = 4 << 20
 HEAD_FRAMES = 200
 """Frames that `head` returns at most."""
 
-_SUFFIX = ".journal"
+SUFFIX = ".journal"
+"""The ending of a segment's name."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -213,7 +215,7 @@ class Journal:
         if self._file and self._segments[-1].size >= SEGMENT_BYTES:
             self._end_segment()
         if self._file is None:
-            path = self.folder / f"{self._next:020}{_SUFFIX}"
+            path = self.folder / f"{self._next:020}{SUFFIX}"
             self._file = FileIO(path, "xb")
             with self._state:
                 self._segments.append(_Segment(path, self._next - 1, 0))
@@ -245,7 +247,7 @@ class Journal:
 
     def _recover(self) -> None:
         """Find the frames that are there. What was written but not yet synced when its process died is synced now."""
-        for path in sorted(self.folder.glob(f"*{_SUFFIX}")):
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             data = path.read_bytes()
             self._next = max(self._next, int(path.stem))
             segment = _Segment(path, self._next - 1, 0)

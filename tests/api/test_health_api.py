@@ -15,6 +15,8 @@ from fastapi.testclient import TestClient
 from helix_pipeline.api.app import create_app
 from helix_pipeline.api.health_models import LongHealth, ShortHealth
 from helix_pipeline.domain.health import COMPONENTS
+from helix_pipeline.formats.wire import Encoded
+from helix_pipeline.services.kept import KeptEvent, open_own
 from helix_pipeline.settings import Settings
 
 pytestmark = pytest.mark.servers
@@ -178,6 +180,17 @@ def test_what_is_turned_off_is_disabled_and_its_stores_are_not_asked(settings_he
     assert answer["components"][component]["status"] == "disabled"
     assert answer["components"][component]["detail"] == f"BIGDATA_ENABLE_{component.upper()} is false"
     assert answer["neo4j"]["status"] == ("disabled" if component == "knowledge_graph" else "unreachable")
+
+
+def test_what_another_process_has_not_sent_is_told(settings_here: Settings) -> None:
+    client = client_of(settings_here)
+    assert client.get("/readyz").json()["checks"]["journal"] == "ok"
+    with open_own(settings_here) as other:
+        other.add([KeptEvent(Encoded("topic", b"key", b"value", "id"))])
+        said = f"journals of other processes (1) have {other.nbytes} bytes"
+    assert client.get("/readyz").json()["checks"]["journal"] == f"degraded: {said}"
+    found = client.get("/v1/bigdata/health").json()["components"]["infinite_context"]
+    assert (found["status"], found["detail"]) == ("degraded", f"journal: {said}")
 
 
 def test_a_process_answers_over_http_and_ends_while_a_store_hangs(settings_here: Settings) -> None:

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import LogCapture
 
 from helix_pipeline.api.app import create_app
+from helix_pipeline.domain.health import COMPONENTS
 from helix_pipeline.settings import Settings
 
 pytestmark = pytest.mark.servers
@@ -63,17 +64,20 @@ def test_messages_that_kafka_took_and_gave_are_counted(client: TestClient) -> No
     assert found["kafka_messages_consumed_total", "helixagent.conversations"] >= 3
 
 
-def test_components_are_1_or_0_and_disabled_ones_absent(api_settings: Settings) -> None:
+def test_every_component_tells_whether_it_is_healthy_and_whether_it_is_on(api_settings: Settings) -> None:
+    name, on = "bigdata_component_healthy", ("infinite_context", "knowledge_graph", "analytics")
+    expected = {component: float(component in on) for component in COMPONENTS}
     well = scraped(TestClient(create_app(api_settings), base_url="http://127.0.0.1"))
-    name = "bigdata_component_healthy"
-    assert {key[1]: value for key, value in well.items() if key[0] == name} == {
-        "infinite_context": 1,
-        "knowledge_graph": 1,
-        "analytics": 1,
-    }
+    for one in (name, "bigdata_component_enabled"):
+        assert {key[1]: value for key, value in well.items() if key[0] == one} == expected
     away = api_settings.model_copy(update={"neo4j": api_settings.neo4j.model_copy(update={"port": 1})})
     ill = scraped(TestClient(create_app(away), base_url="http://127.0.0.1"))
     assert (ill[name, "knowledge_graph"], ill[name, "analytics"]) == (0, 1)
+    features = api_settings.features.model_copy(update={"analytics": False})
+    without = create_app(api_settings.model_copy(update={"features": features}))
+    off = scraped(TestClient(without, base_url="http://127.0.0.1"))
+    assert (off[name, "analytics"], off["bigdata_component_enabled", "analytics"]) == (0, 0)
+    assert (off[name, "infinite_context"], off["bigdata_component_enabled", "infinite_context"]) == (1, 1)
 
 
 @pytest.fixture

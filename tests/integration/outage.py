@@ -85,7 +85,7 @@ class Talker(Thread):
 
     def replay(self, client: httpx.Client) -> None:
         answer = client.post("/replay", json={"conversation_id": self.name, "compression_strategy": "none"})
-        if answer.status_code == 503 and all(one.stored == "kafka" for one in self.accepted):
+        if answer.status_code == 503 and not self.kept():
             return
         found = answer.json()
         if answer.status_code != 200:
@@ -150,6 +150,22 @@ def kill(settings: Settings, names: Sequence[str]) -> None:
         ended += [*process.children(recursive=True), process]
         process.send_signal(signal.SIGKILL)
     assert not psutil.wait_procs(ended, 30)[1]
+
+
+@contextmanager
+def hanging(settings: Settings, name: str) -> Iterator[None]:
+    """A server that is there and says nothing, within the block: it and its children are stopped."""
+    [state] = servers.status(settings, [name])
+    assert state.pid
+    server = psutil.Process(state.pid)
+    stopped = [server, *server.children(recursive=True)]
+    for process in stopped:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.send_signal(signal.SIGCONT)
 
 
 def checks(api: Api) -> dict[str, str]:

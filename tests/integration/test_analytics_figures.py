@@ -28,8 +28,7 @@ def stores(settings: Settings) -> Iterator[AnalyticsStores]:
 
 
 def put(stores: AnalyticsStores, table: str, rows: pa.Table) -> None:
-    with stores.warehouse.lend() as client:
-        warehouse.insert(client, table, rows, uuid4().hex)
+    stores.warehouse.ask(lambda client: warehouse.insert(client, table, rows, uuid4().hex))
 
 
 def named(now: datetime, *found: tuple[int, str, tuple[str, ...]]) -> pa.Table:
@@ -94,6 +93,5 @@ def test_the_rate_of_requests_is_that_of_the_last_minutes(stores: AnalyticsStore
 
 
 def test_each_query_says_in_the_log_of_the_server_whose_it_is(stores: AnalyticsStores):
-    with stores.warehouse.lend() as client:
-        asked = client.query("SELECT getSetting('log_comment')").result_rows
+    asked = stores.warehouse.ask(lambda client: client.query("SELECT getSetting('log_comment')").result_rows)
     assert asked == [("helix",)]

@@ -1,17 +1,18 @@
-"""ClickHouse is killed under load: figures go to files and come back once, analytics are answered from the lake."""
+"""ClickHouse is killed, or hangs, under load: figures wait in files and come back once, the lake answers meanwhile."""
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from analytics_events import events, put
 from fastapi.testclient import TestClient
+from outage import hanging, kill
 from ports import free_ports
 
 from helix_pipeline.api.app import create_app
@@ -66,10 +67,12 @@ def rolled_up(own: Settings) -> int:
         return int(client.query("SELECT sum(requests) FROM usage_stats_minutely").result_rows[0][0])
 
 
-def kill(own: Settings) -> None:
-    [state] = servers.status(own, ["clickhouse"])
-    assert state.pid
-    psutil.Process(state.pid).kill()
+@contextmanager
+def killed(own: Settings) -> Iterator[None]:
+    """A server that is gone within the block."""
+    kill(own, ["clickhouse"])
+    yield
+    servers.up(own, ["clickhouse"])
 
 
 def wait_until(reached: bool | object, what: str) -> None:
@@ -101,26 +104,28 @@ def load_on(recorder: Recorder) -> Iterator[list[int]]:
         thread.join(WAIT_S)
 
 
-def test_figures_are_neither_lost_nor_doubled_and_the_lake_answers_meanwhile(own: Settings, stores: AnalyticsStores):
+@pytest.mark.parametrize("away", [killed, partial(hanging, name="clickhouse")], ids=["killed", "hanging"])
+def test_figures_are_neither_lost_nor_doubled_and_the_lake_answers_meanwhile(
+    own: Settings, stores: AnalyticsStores, away: Callable[[Settings], AbstractContextManager[None]]
+):
     health = TestClient(create_app(own), base_url="http://127.0.0.1")
     before = providers(stores, "1w")
     assert analytics(health) == {"status": "healthy"}
     recorder = stores.recorder
     with recorder, load_on(recorder) as said:
         wait_until(lambda: len(said) > 200, "rows")
-        kill(own)
-        there = len(said)
-        wait_until(lambda: len(said) > there + 300, "rows without ClickHouse")
-        away = providers(stores, "1w")
-        assert recorder.kept().files > 0
-        found = analytics(health)
-        assert (found["status"], found["counts"]["figure_files"] > 0) == ("degraded", True)
-        assert "the lake stands in" in found["detail"]
-        servers.up(own, ["clickhouse"])
+        with away(own):
+            there = len(said)
+            wait_until(lambda: len(said) > there + 300, "rows without ClickHouse")
+            meanwhile = providers(stores, "1w")
+            assert recorder.kept().files > 0
+            found = analytics(health)
+            assert (found["status"], found["counts"]["figure_files"] > 0) == ("degraded", True)
+            assert "the lake stands in" in found["detail"]
         wait_until(lambda: recorder.kept().files == 0, "the files to be drained")
         wait_until(lambda: not providers(stores, "1w").degraded, "ClickHouse to be asked again")
-    assert (before.source, away.source) == ("clickhouse", "lake")
-    assert requests(away) == requests(before) == len(events(seed=3)[LAKE_PROVIDER_CALLS])
+    assert (before.source, meanwhile.source) == ("clickhouse", "lake")
+    assert requests(meanwhile) == requests(before) == len(events(seed=3)[LAKE_PROVIDER_CALLS])
     assert sorted(in_warehouse(own)) == sorted(f"r{number}" for number in said)
     assert rolled_up(own) == len(said)
     assert analytics(health) == {"status": "healthy"}
@@ -148,7 +153,7 @@ def test_a_file_that_is_drained_twice_counts_once(own: Settings, stores: Analyti
 
 
 def test_what_the_queue_holds_at_the_end_is_kept(own: Settings, stores: AnalyticsStores):
-    kill(own)
+    kill(own, ["clickhouse"])
     with stores.recorder as recorder:
         recorder.record("usage_stats", row(7))
     [file] = figure_files(own).waiting()

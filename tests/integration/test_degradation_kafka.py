@@ -3,11 +3,9 @@
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from api_process import Api, running, wait_for
 from context_stores import Installation, said
@@ -18,6 +16,7 @@ from outage import (
     components,
     drained,
     drained_in_part,
+    hanging,
     in_kafka,
     kill,
     own_api,
@@ -40,19 +39,6 @@ def api(place: Installation, settings: Settings, tmp_path: Path) -> Iterator[Api
     with running(own_api(place, tmp_path)) as found:
         yield found
     servers.up(settings, ["kafka"])
-
-
-@contextmanager
-def hanging_kafka(settings: Settings) -> Iterator[None]:
-    """A broker that is there and says nothing, within the block."""
-    [state] = servers.status(settings, ["kafka"])
-    assert state.pid
-    broker = psutil.Process(state.pid)
-    broker.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        broker.send_signal(signal.SIGCONT)
 
 
 def add(api: Api, conversation_id: str, *contents: str) -> httpx.Response:
@@ -87,7 +73,7 @@ def test_a_hanging_kafka_leaves_open_what_arrived_and_nothing_is_doubled(api: Ap
     """A stopped process takes what is sent and does not answer: what was on its way arrives when it goes on."""
     with talking(api) as talkers:
         said_more(talkers, 5, "kafka")
-        with hanging_kafka(settings):
+        with hanging(settings, "kafka"):
             said_more(talkers, 5, "journal")
         said_more(talkers, 5, "kafka")
     drained(api)
@@ -99,7 +85,7 @@ def test_records_of_a_broker_that_hangs_are_waited_for_once(place: Installation,
     reader = LogReader(settings, CONVERSATIONS)
     partition = partition_of(name.encode(), reader.state().partitions)
     low, high = reader.ends(partition)
-    with hanging_kafka(settings):
+    with hanging(settings, "kafka"):
         for most in (SILENT_S + ANSWER_S, 1):
             begin = time.monotonic()
             with pytest.raises(UnreadError, match="sent nothing"):

@@ -1,16 +1,14 @@
 """PostgreSQL is killed under load: jobs are refused at once, what is written waits in the journal, all else works."""
 
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from api_process import Api, running, wait_for
 from context_stores import Installation
-from outage import ANSWER_S, checks, compare, components, drained, kill, own_api, said_more, talking
+from outage import ANSWER_S, checks, compare, components, drained, hanging, kill, own_api, said_more, talking
 
 from helix_pipeline.local import servers
 from helix_pipeline.settings import Settings
@@ -64,16 +62,11 @@ def test_nothing_is_lost_or_doubled_when_postgres_is_killed_under_load(api: Api,
 
 
 def test_a_postgres_that_hangs_holds_nobody_for_long(api: Api, settings: Settings) -> None:
-    [state] = servers.status(settings, ["postgres"])
-    assert state.pid
-    postmaster = psutil.Process(state.pid)
     with talking(api, 4) as talkers:
         said_more(talkers, 2, "kafka")
-        postmaster.send_signal(signal.SIGSTOP)
-        try:
+        with hanging(settings, "postgres"):
+            said_more(talkers, 2, "journal")
             refused(api)
-        finally:
-            postmaster.send_signal(signal.SIGCONT)
         said_more(talkers, 2, "kafka")
     drained(api)
     compare(settings, talkers)

@@ -1,4 +1,4 @@
-"""Neo4j is killed while it is written and asked: questions go on, health says so, in the end all counts are right."""
+"""Neo4j is killed, or hangs, while it is asked: questions go on, health says so, in the end all counts are right."""
 
 import signal
 import threading
@@ -10,16 +10,18 @@ import psutil
 import pytest
 from fastapi.testclient import TestClient
 from graph_contents import Contents, hubs
+from outage import hanging
 
 from helix_pipeline.api.app import create_app
 from helix_pipeline.domain.graph.deltas import add_up
 from helix_pipeline.errors import StoreError
 from helix_pipeline.local import servers
 from helix_pipeline.services.knowledge.questions import related, search
-from helix_pipeline.services.knowledge.stores import KnowledgeStores
+from helix_pipeline.services.knowledge.stores import AWAY_S, GRACE_S, SIGN_S, KnowledgeStores
 from helix_pipeline.services.knowledge.upkeep import Upkeep
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.graph import driver, ensure_schema, open_graph
+from helix_pipeline.stores.graph_session import CONNECTIONS
 from helix_pipeline.stores.graph_writer import apply
 from helix_pipeline.stores.lake import open_lake
 
@@ -61,6 +63,25 @@ class Stream(threading.Thread):
             except StoreError:
                 self.failures += 1
                 time.sleep(0.5)
+
+
+class Asker(threading.Thread):
+    """Asks one thing again and again, with pauses; keeps the source of each answer and how long it took."""
+
+    def __init__(self, stores: KnowledgeStores) -> None:
+        super().__init__(daemon=True)
+        self.stores, self.ended = stores, threading.Event()
+        self.sources: list[str] = []
+        self.seconds: list[float] = []
+
+    def run(self) -> None:
+        while not self.ended.wait(0.5):
+            begin = time.monotonic()
+            try:
+                self.sources.append(related(self.stores, "e1").source)
+            except StoreError:
+                self.sources.append("too slow")
+            self.seconds.append(time.monotonic() - begin)
 
 
 def write(settings: Settings, number: int) -> None:
@@ -133,3 +154,26 @@ def test_questions_are_answered_from_the_snapshot_until_neo4j_is_back(place: Set
     for number in range(BATCHES):
         write(place, number)
     assert everything(place) == counted
+
+
+def test_a_neo4j_that_hangs_is_waited_for_once_and_the_snapshot_answers(place: Settings) -> None:
+    patience_s, busy_s = 3.0, 1.0
+    neo4j = place.neo4j.model_copy(update={"read_timeout_s": patience_s})
+    with KnowledgeStores(place.model_copy(update={"neo4j": neo4j})) as stores:
+        askers = [Asker(stores) for _ in range(CONNECTIONS)]
+        for asker in askers:
+            asker.start()
+        wait_until(lambda: all(asker.sources[-3:] == ["neo4j"] * 3 for asker in askers))
+        for asker in askers:
+            asker.seconds.clear()  # the first questions may have been slow
+        with hanging(place, "neo4j"):
+            time.sleep(2 * (patience_s + GRACE_S + SIGN_S) + AWAY_S)
+        there = [len(asker.sources) for asker in askers]
+        wait_until(lambda: all("neo4j" in one.sources[start:] for one, start in zip(askers, there, strict=True)))
+        for asker in askers:
+            asker.ended.set()
+            asker.join(30)
+    longest = [sorted(asker.seconds, reverse=True) for asker in askers]
+    assert all("snapshot" in asker.sources for asker in askers)
+    assert max(first for first, *_ in longest) < patience_s + GRACE_S + SIGN_S + busy_s
+    assert max(second for _, second, *_ in longest) < SIGN_S + busy_s

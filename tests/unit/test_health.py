@@ -160,3 +160,6 @@ def test_a_check_with_a_fault_is_told_and_asked_again():
     asker = Asker({"store": broken}, 1)
     for _ in range(2):
         assert asker.ask()["store"].detail == "store: its check failed, see the log"
+    for thread in threading.enumerate():
+        if thread.name == "health-store":
+            thread.join()  # so that pytest hears of the fault in this test, where it is expected

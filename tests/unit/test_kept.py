@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from helix_pipeline.errors import StoreError
 from helix_pipeline.formats.wire import Encoded
-from helix_pipeline.services.kept import KeptEvent, KeptEvents, left_behind, open_other, open_own
+from helix_pipeline.services.health.caveats import caveats, journal_said
+from helix_pipeline.services.kept import KeptEvent, KeptEvents, open_other, open_own, sizes
+from helix_pipeline.services.outbox import Outbox
 from helix_pipeline.settings import Settings, load
 from helix_pipeline.stores.journal import Journal, JournalFullError
 from helix_pipeline.telemetry import JOURNAL_EVENTS, JOURNAL_WAITING
@@ -84,7 +86,7 @@ def test_each_process_has_its_own_and_finds_what_others_left(settings: Settings)
     with open_own(settings) as first, open_own(settings) as second:
         first.add([event("a", 0)])
         second.add([event("b", 0)])
-        assert left_behind(settings) == ["0", "1"]
+        assert sizes(settings) == {first.name: first.nbytes, second.name: second.nbytes}
         assert open_other(settings, "1") is None
     assert JOURNAL_WAITING._value.get() == waiting
     with open_own(settings) as kept:
@@ -95,4 +97,24 @@ def test_each_process_has_its_own_and_finds_what_others_left(settings: Settings)
             assert of(other, "b") == ["b/0"]
             assert JOURNAL_WAITING._value.get() == waiting + 2
             other.drop(other.head(1))
-        assert left_behind(settings) == ["0"]
+        assert sizes(settings) == {"0": kept.nbytes}
+
+
+def test_health_tells_what_other_processes_have_while_they_run_and_after(settings: Settings) -> None:
+    outbox = Outbox(settings)
+    assert journal_said(outbox.state()) == ""
+    with open_own(settings) as other:
+        other.add([event("a", 0)])
+        size = other.nbytes
+        running = outbox.state()
+    ended = outbox.state()
+    for state in (running, ended):
+        assert (state.others, state.others_nbytes) == (1, size)
+        assert journal_said(state) == f"journals of other processes (1) have {size:,} bytes"
+        found = caveats(settings, state)
+        assert {one.component for one in found} == {"infinite_context", "knowledge_graph"}
+        assert all(one.counts["other_journals_bytes"] == size for one in found)
+    with open_own(settings) as other:
+        other.drop(other.head(1))
+        assert journal_said(outbox.state()) == ""
+    outbox.close()

@@ -17,6 +17,7 @@ from panels import (
 )
 from rollups import P50, P95, P99, quantile, share, within
 
+_OFF = "helixagent_bigdata_component_enabled == 0"
 _OF_QUERY = '{query=~"$query"}'
 _RATE = "[$__rate_interval]"
 _REQUESTS = "helixagent_http_requests_total"
@@ -48,7 +49,7 @@ def _numbers() -> list[Json]:
         stat(
             "Components not healthy",
             "Degraded or down, of those that are on; the page /ui says why.",
-            now("sum(helixagent_bigdata_component_healthy == bool 0)"),
+            now("sum(helixagent_bigdata_component_enabled - helixagent_bigdata_component_healthy)"),
             limits=levels(1, 2),
         ),
         stat(
@@ -82,7 +83,7 @@ def _components() -> list[Json]:
         timeline(
             "Components",
             "Of the platform, as /v1/bigdata/health says it; one that is switched off is left out.",
-            metric("min by (component) (helixagent_bigdata_component_healthy)", "{{component}}"),
+            metric(f"min by (component) (helixagent_bigdata_component_healthy unless {_OFF})", "{{component}}"),
             words,
         ),
         timeline(

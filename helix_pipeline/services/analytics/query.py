@@ -40,7 +40,7 @@ def query(stores: AnalyticsStores, sql: str, values: Mapping[str, Any], limit: i
     if not _places.acquire(timeout=allowed.seconds):
         raise StoreError(f"{AT_ONCE} free queries run already and none ended within {allowed.seconds:g} s: try again")
     try:
-        with stores.warehouse.lend() as connection:
-            return Answered(found.sql, ask(connection, found, given, allowed))
+        answer = stores.warehouse.ask(lambda connection: ask(connection, found, given, allowed))
+        return Answered(found.sql, answer)
     finally:
         _places.release()

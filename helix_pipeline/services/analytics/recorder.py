@@ -126,8 +126,7 @@ class Recorder:
             FIGURES.labels(file.table, "drained").inc(len(rows))
 
     def _insert(self, table: str, token: str, rows: list[Row]) -> None:
-        with self._warehouse.lend() as client:
-            insert(client, table, as_table(table, rows), token)
+        self._warehouse.ask(lambda client: insert(client, table, as_table(table, rows), token))
 
 
 def compression_row(conversation_id: str, cached: bool, seconds: float, stats: CompressionStats) -> CompressionRow:

@@ -60,8 +60,7 @@ class AnalyticsStores:
         Raises StoreError where neither can answer, and whatever the question raises.
         """
         try:
-            with self.warehouse.lend() as client:
-                return Answered(question(self._reader(client)))
+            return Answered(self.warehouse.ask(lambda client: question(self._reader(client))))
         except WarehouseAwayError as error:
             _log.warning("analytics from the lake", error=str(error))
             return Answered(self._from_lake(question, error), "lake", (str(error),))

@@ -6,10 +6,12 @@ bit by bit, so the newest row says nothing. The lake is sure of what its newest 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
 from helix_pipeline.domain.context.conversation import CONVERSATION
@@ -52,16 +54,16 @@ class Holding:
 
 def hot_copy_of(stores: ContextStores, conversation_id: str, log: LogEnd | None) -> Holding:
     """Return what ClickHouse has. Raises StoreError."""
-    with stores.house() as client:
+
+    def look(client: Client) -> tuple[list[Range], hot_copy.Outline]:
         held = hot_copy.held(client, log.topic_id).get(log.partition, []) if log else []
-        found = hot_copy.outline(client, conversation_id)
+        return held, hot_copy.outline(client, conversation_id)
 
     def read(after: int, rows: int) -> Iterator[pa.Table]:
         for first, last in found.pages(after, rows):
-            with stores.house() as client:
-                page = hot_copy.rows(client, conversation_id, first, last)
-            yield page
+            yield stores.ask_house(partial(hot_copy.rows, conversation_id=conversation_id, first=first, last=last))
 
+    held, found = stores.ask_house(look)
     version = _version(found.kafka_offset, found.kafka_partition, log)
     return Holding("clickhouse", held, found.sequence, version, read, found.nbytes, _expired(stores))
 

@@ -3,9 +3,8 @@
 A store that does not answer is left alone for some seconds, so that not each replay waits for it anew.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Self
+from collections.abc import Callable
+from typing import Self, TypeVar
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -21,6 +20,8 @@ from helix_pipeline.stores.lake import open_lake, open_table
 from helix_pipeline.stores.log_reader import LogReader
 from helix_pipeline.stores.warehouse import open_warehouse
 from helix_pipeline.stores.warehouse_standing import StandingWarehouse
+
+_T = TypeVar("_T")
 
 
 class ContextStores:
@@ -49,12 +50,10 @@ class ContextStores:
         self._warehouse.close()
         self.outbox.close()
 
-    @contextmanager
-    def house(self) -> Iterator[Client]:
-        """Lend the client of ClickHouse; whatever keeps it from answering becomes StoreError."""
+    def ask_house(self, question: Callable[[Client], _T]) -> _T:
+        """Put a question to ClickHouse; whatever keeps it from answering becomes StoreError."""
         try:
-            with self._warehouse.lend() as client:
-                yield client
+            return self._warehouse.ask(question)
         except pa.ArrowException as error:
             raise StoreError(f"ClickHouse answers what cannot be read: {str(error).splitlines()[0][:300]}") from None
 

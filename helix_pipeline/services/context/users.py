@@ -54,8 +54,9 @@ def conversations_of(stores: ContextStores, user_id: str, limit: int) -> Spoken:
 
 def _listed(stores: ContextStores, user_id: str, limit: int, topic_id: str, notes: list[str]) -> _Listed | None:
     try:
-        with stores.house() as client:
-            return _Listed(hot_copy.conversations_of(client, user_id, limit), hot_copy.held(client, topic_id))
+        return stores.ask_house(
+            lambda client: _Listed(hot_copy.conversations_of(client, user_id, limit), hot_copy.held(client, topic_id))
+        )
     except StoreError as error:
         notes.append(f"hot copy not used: {error}")
     try:

@@ -24,7 +24,13 @@ def caveats(settings: Settings, journal: JournalState) -> list[Caveat]:
 
 
 def journal_said(journal: JournalState) -> str:
-    """Return what keeps events in the journal; nothing where none are there."""
+    """Return what keeps events in the journal, and what those of other processes have; nothing where none are there."""
+    count, size = journal.others, journal.others_nbytes
+    others = f"journals of other processes ({count}) have {size:,} bytes" if count else ""
+    return "; ".join(filter(None, (_own_said(journal), others)))
+
+
+def _own_said(journal: JournalState) -> str:
     if journal.state in ("off", "empty"):
         return ""
     if not journal.events:
@@ -38,8 +44,8 @@ def _journal(journal: JournalState) -> Iterator[Caveat]:
     """Tell of events that Kafka does not have yet."""
     said = journal_said(journal)
     for component in ("infinite_context", "knowledge_graph") if said else ():
-        counts = {"journal_events": journal.events, "journal_bytes": journal.nbytes}
-        yield Caveat(component, f"the journal is {said}", counts)
+        own = {"journal_events": journal.events, "journal_bytes": journal.nbytes}
+        yield Caveat(component, f"journal: {said}", own | {"other_journals_bytes": journal.others_nbytes})
 
 
 def _streams(settings: Settings) -> Iterator[Caveat]:

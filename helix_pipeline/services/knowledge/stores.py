@@ -1,6 +1,7 @@
 """What the knowledge service holds open: Neo4j, connected at the first question and kept, and what stands in for it.
 
-A Neo4j that does not answer is left alone for some seconds: then each question goes to the snapshot at once.
+A Neo4j that does not answer is left alone for some seconds: then each question goes to the snapshot at once. After that
+one question waits for a sign of life, and the others for none.
 """
 
 import time
@@ -102,11 +103,11 @@ class KnowledgeStores:
 
         Raises StoreError where neither answers, or the question takes too long, and whatever the question raises.
         """
-        if time.monotonic() >= self._away_until:
-            try:
+        try:
+            if self._answers():
                 return Answered(self._in_time(lambda: question(self._reader())), "neo4j")
-            except GraphAwayError as error:
-                _log.warning("graph away", error=str(error))
+        except GraphAwayError as error:
+            _log.warning("graph away", error=str(error))
         return self._from_snapshot(question)
 
     @cached_property
@@ -125,12 +126,26 @@ class KnowledgeStores:
         """Ask Neo4j for a sign of life. Raises StoreError where there is none in time, or was none a moment ago."""
         if time.monotonic() < self._away_until:
             raise GraphAwayError(self._reason)
+        self._sign_of_life(limit_s)
+
+    def _answers(self) -> bool:
+        """Return whether Neo4j is to be asked. Raises GraphAwayError where it was away and gives no sign of life."""
+        with self._lock:
+            now = time.monotonic()
+            if not self._away_until or now < self._away_until:
+                return not self._away_until
+            self._away_until = now + AWAY_S
+        self._sign_of_life(SIGN_S)
+        return True
+
+    def _sign_of_life(self, limit_s: float) -> None:
         try:
             self._called(lambda: self._asker()("RETURN 1"), limit_s)
         except SlowError:
             raise self._away(f"no answer within {limit_s:g} s") from None
         except GraphAwayError as error:
             raise self._away(str(error)) from None
+        self._away_until = 0.0
 
     def _in_time(self, call: Callable[[], _T]) -> _T:
         """Call; where that takes too long, ask for a sign of life: a slow question is no reason to ask no other."""
