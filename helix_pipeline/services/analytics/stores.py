@@ -51,7 +51,7 @@ class AnalyticsStores:
 
     def close(self) -> None:
         """Disconnect."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self.warehouse.close()
 
     def ask(self, question: Callable[[AnalyticsReader], _T]) -> Answered[_T]:
