@@ -70,8 +70,8 @@ def conversation_trends(query: Annotated[DaysQuery, Query()], stores: Stores) ->
 
 @router.get("/debates/winners", response_class=Response, responses=_ok(DebateWinners))
 def debate_winners(query: Annotated[WinnersQuery, Query()], stores: Stores) -> Response:
-    """Return the models that won most of the debates that ended in a window."""
-    return _answer(debates.winners(stores, query.limit, query.window))
+    """Return the models that won most of the debates that ended in a window, and when they did."""
+    return _answer(debates.winners(stores, query.limit, query.window, query.bucket))
 
 
 @router.get(

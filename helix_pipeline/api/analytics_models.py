@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from helix_pipeline.api.flat import flat
-from helix_pipeline.domain.analytics.window import Bucket
+from helix_pipeline.domain.analytics.window import Bucket, WholeHours
 from helix_pipeline.services.analytics.asked import MOST_DAYS, MOST_LIMIT
 from helix_pipeline.services.analytics.debates import DebateReport, WinnersReport
 from helix_pipeline.services.analytics.operation import CompressionReport, SystemReport
@@ -52,11 +53,18 @@ class EntityTrendsQuery(DaysQuery):
     limit: Limit = 20
 
 
+def _not_by_minute(bucket: object) -> object:
+    if bucket == "minute":
+        raise PydanticCustomError("kept_by_hour", "who won is kept by hour, not by minute: ask for 'hour' or 'day'")
+    return bucket
+
+
 class WinnersQuery(_Query):
-    """How many models, and over which time."""
+    """How many models, over which time, and a series of their wins by bucket besides, at most 1,500 of them."""
 
     limit: Limit = 10
     window: WindowText = "30d"
+    bucket: Annotated[WholeHours | None, BeforeValidator(_not_by_minute)] = None
 
 
 class _Source(BaseModel):

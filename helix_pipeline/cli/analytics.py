@@ -57,7 +57,7 @@ def debates(
             _print_answer(one) if as_json else print_debate(one.value)
             _tell(one)
             return
-        found = service.winners(stores, limit, window)
+        found = service.winners(stores, limit, window, None if as_json else service.bucket_of(window))
     _print_answer(found) if as_json else print_winners(found.value)
     _tell(found)
 

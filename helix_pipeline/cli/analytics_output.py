@@ -1,6 +1,8 @@
 """Figures on the terminal: tables, with a sparkline where there is a series."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,7 +13,7 @@ from helix_pipeline.cli.context_output import clean
 
 if TYPE_CHECKING:
     from helix_pipeline.services.analytics.debates import DebateReport, WinnersReport
-    from helix_pipeline.services.analytics.reports import ConversationsOfDay, ProvidersReport, SeriesPoint
+    from helix_pipeline.services.analytics.reports import ConversationsOfDay, ProvidersReport
 
 WIDTH = 12
 """Characters of a sparkline at most: a row fits a terminal of 80."""
@@ -31,7 +33,7 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
 
 def print_providers(found: "ProvidersReport") -> None:
     """Print a row for each provider."""
-    lines = _by_provider(found.series or ())
+    lines = _lines((one.provider, one.time, one.requests) for one in found.series or ())
     heads = (
         "provider",
         "requests",
@@ -62,6 +64,7 @@ def print_providers(found: "ProvidersReport") -> None:
 
 def print_winners(found: "WinnersReport") -> None:
     """Print a row for each model that won."""
+    lines = _lines(((one.provider, one.model), one.time, one.wins) for one in found.series or ())
     rows = (
         (
             one.provider,
@@ -71,10 +74,11 @@ def print_winners(found: "WinnersReport") -> None:
             f"{one.debates:,}",
             _percent(one.win_rate),
             _interval(one.win_rate_interval),
+            lines.get((one.provider, one.model), ""),
         )
         for one in found.top_winners
     )
-    heads = ("provider", "model", "wins", "of all", "debates", "win rate", "95 % CI")
+    heads = ("provider", "model", "wins", "of all", "debates", "win rate", "95 % CI", "over time")
     _print(f"{found.ended:,} debates ended, {found.decided:,} with a winner ({found.within.text})", heads, rows)
 
 
@@ -120,14 +124,13 @@ def _parts(values: Sequence[float], width: int) -> Iterable[Sequence[float]]:
     return (values[start : start + size] for start in range(0, len(values), size or 1))
 
 
-def _by_provider(series: "Iterable[SeriesPoint]") -> dict[str, str]:
-    points = list(series)
-    times = sorted({one.time for one in points})
-    found: dict[str, str] = {}
-    for provider in {one.provider for one in points}:
-        requests = {one.time: one.requests for one in points if one.provider == provider}
-        found[provider] = sparkline([requests.get(time, 0) for time in times])
-    return found
+def _lines(points: Iterable[tuple[Hashable, datetime, int]]) -> dict[Hashable, str]:
+    """Return the sparkline of each name, from points of name, time and value."""
+    found: dict[Hashable, dict[datetime, int]] = defaultdict(dict)
+    for name, time, value in points:
+        found[name][time] = value
+    times = sorted({time for values in found.values() for time in values})
+    return {name: sparkline([values.get(time, 0) for time in times]) for name, values in found.items()}
 
 
 def _number(value: float | None, digits: int = 0) -> str:

@@ -33,8 +33,9 @@ from helix_pipeline.domain.analytics.figures import (
     Usage,
     Winner,
     Winners,
+    WinsPoint,
 )
-from helix_pipeline.domain.analytics.window import Bucket, Window
+from helix_pipeline.domain.analytics.window import Bucket, WholeHours, Window
 from helix_pipeline.errors import StoreError
 from helix_pipeline.stores import figures_lake_sql as sql
 from helix_pipeline.stores.lake import Lake, open_table
@@ -85,6 +86,11 @@ class LakeFigures:
         found = self._rows(sql.WINNERS, within, limit=limit)
         ((ended, decided),) = self._rows(sql.ENDED, within)
         return Winners(tuple(Winner(*row) for row in found), ended, decided)
+
+    def wins(self, within: Window, bucket: WholeHours, limit: int) -> list[WinsPoint]:
+        """Return the debates of the models that won most, by bucket and model."""
+        found = self._rows(sql.WINS, within, bucket=bucket, limit=limit)
+        return [WinsPoint(_utc(at), *rest) for at, *rest in found]
 
     def debate(self, debate_id: str) -> Debate | None:
         """Return one debate from its events."""

@@ -35,19 +35,24 @@ _SIDES = """
     sides AS (SELECT debate_id, participant, arg_max(provider, kafka_offset) AS provider,
         arg_max(model, kafka_offset) AS model FROM events WHERE event_type = 'debate.turn'
         GROUP BY debate_id, participant),
-    outcomes AS (SELECT debate_id, provider, model, coalesce(participant = won_by, false) AS won, won_by
+    outcomes AS (SELECT debate_id, ended_at, provider, model, coalesce(participant = won_by, false) AS won, won_by
         FROM sides JOIN ends USING (debate_id) WHERE ended_at >= $since AND ended_at < $until)
 """
 
 OUTCOMES = _SIDES + f"SELECT {{key}}, count(*), count(*) FILTER (won) FROM outcomes WHERE {_OF} GROUP BY {{key}}"
 
-WINNERS = (
-    _SIDES
-    + """
+_MOST_WINS = """
 SELECT provider, model, count(*) FILTER (won) AS wins, count(*) AS debates FROM outcomes GROUP BY ALL
 ORDER BY wins DESC, debates, provider, model LIMIT $limit
 """
-)
+
+WINNERS = _SIDES + _MOST_WINS
+
+WINS = f"""{_SIDES}, winners AS ({_MOST_WINS})
+SELECT date_trunc($bucket, ended_at) AS began, provider, model, count(*) FILTER (won), count(*)
+FROM outcomes SEMI JOIN (SELECT * FROM winners WHERE wins > 0) USING (provider, model)
+GROUP BY began, provider, model ORDER BY began, provider, model
+"""
 
 ENDED = _SIDES + "SELECT count(DISTINCT debate_id), count(DISTINCT debate_id) FILTER (won_by IS NOT NULL) FROM outcomes"
 

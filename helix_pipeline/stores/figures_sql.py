@@ -4,7 +4,7 @@ A window is read from two rollups: whole hours from the hourly one and the minut
 minutely one, or, of a long window, whole days and the hours before the first of them.
 """
 
-from helix_pipeline.domain.analytics.window import Bucket
+from helix_pipeline.domain.analytics.window import Bucket, WholeHours
 
 # ruff: noqa: S608 - only names of columns and tables are put together, values are bound
 
@@ -47,14 +47,14 @@ def _sums(kind: str, rollup: str, columns: tuple[str, str, str], key: str, *, wh
 def _outcomes(keys: str, where: str, long: bool) -> str:
     """Whole hours have been counted; the first one of a window that is not long is counted from its outcomes."""
     whole = (
-        f"SELECT {keys}, debates, wins, ended, decisions FROM debate_outcomes_hourly FINAL"
+        f"SELECT time, {keys}, debates, wins, ended, decisions FROM debate_outcomes_hourly FINAL"
         " WHERE time >= {since:DateTime('UTC')} AND time < {until:DateTime('UTC')}"
         f" AND debates > 0 AND {where}"
     )
     first = (
-        f"SELECT {keys}, count() AS debates, countIf(won) AS wins, countIf(leads) AS ended,"
-        " countIf(leads AND decided) AS decisions FROM debate_outcomes FINAL"
-        f" WHERE {_ENDED} AND {where} GROUP BY {keys}"
+        f"SELECT toStartOfHour(ended_at) AS time, {keys}, count() AS debates, countIf(won) AS wins,"
+        " countIf(leads) AS ended, countIf(leads AND decided) AS decisions FROM debate_outcomes FINAL"
+        f" WHERE {_ENDED} AND {where} GROUP BY time, {keys}"
     )
     return whole if long else f"{whole} UNION ALL {first}"
 
@@ -78,6 +78,7 @@ PROVIDERS = {long: _figures("provider", _CALLS, "1", "", long) for long in LEVEL
 MODELS = {long: _figures("model", _CALLS_AND_ERRORS, _OF, " WITH ROLLUP", long) for long in LEVELS}
 """The models of one provider, and under an empty name all of them together; rows of calls end with errors by type."""
 
+_BEGIN = {"minute": "time", "hour": "toStartOfHour(time)", "day": "toStartOfDay(time, 'UTC')"}
 _SAMPLE = "provider, sum(requests), sum(failures), sum(latency_ms), quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(latency)[2]"
 
 
@@ -89,8 +90,7 @@ def series(bucket: Bucket, of_one: bool, long: bool) -> str:
         source = f"SELECT {columns} FROM provider_stats_minutely WHERE {minutes} AND {where}"
     else:
         source = _rollup("provider_stats", columns, where, long)
-    start = {"minute": "time", "hour": "toStartOfHour(time)", "day": "toStartOfDay(time, 'UTC')"}[bucket]
-    return f"SELECT {start} AS at, {_SAMPLE} FROM ({source}) GROUP BY at, provider ORDER BY at, provider"
+    return f"SELECT {_BEGIN[bucket]} AS at, {_SAMPLE} FROM ({source}) GROUP BY at, provider ORDER BY at, provider"
 
 
 CONVERSATIONS = f"""
@@ -106,6 +106,17 @@ ORDER BY won DESC, spoke, provider, model LIMIT {{limit:UInt32}}
 """
     for long in LEVELS
 }
+
+
+def wins(bucket: WholeHours, long: bool) -> str:
+    """Return the statement of the debates of those whom `WINNERS` finds and who won any, by `hour` or `day`."""
+    return (
+        f"SELECT {_BEGIN[bucket]} AS at, provider, model, sum(wins), sum(debates)"
+        f" FROM ({_outcomes('provider, model', '1', long)})"
+        f" WHERE (provider, model) IN (SELECT provider, model FROM ({WINNERS[long]}) WHERE won > 0)"
+        " GROUP BY at, provider, model ORDER BY at, provider, model"
+    )
+
 
 DEBATE = """
 SELECT

@@ -20,8 +20,9 @@ from helix_pipeline.domain.analytics.figures import (
     Usage,
     Winner,
     Winners,
+    WinsPoint,
 )
-from helix_pipeline.domain.analytics.window import Bucket, Window
+from helix_pipeline.domain.analytics.window import Bucket, WholeHours, Window
 from helix_pipeline.stores import figures_sql as sql
 from helix_pipeline.stores.figures_rows import Row, debate_of, figures_of, quantiles, utc
 from helix_pipeline.stores.warehouse_calls import log_comment
@@ -77,6 +78,11 @@ class WarehouseFigures:
         found = self._rows("winners", sql.WINNERS[within.long], _times(within) | {"limit": limit})
         ended, decided = found[0][4:] if found else (0, 0)
         return Winners(tuple(Winner(*row[:4]) for row in found), ended, decided)
+
+    def wins(self, within: Window, bucket: WholeHours, limit: int) -> list[WinsPoint]:
+        """Return the debates of the models that won most, by bucket and model."""
+        found = self._rows("winners", sql.wins(bucket, within.long), _times(within) | {"limit": limit})
+        return [WinsPoint(utc(at), *rest) for at, *rest in found]
 
     def debate(self, debate_id: str) -> Debate | None:
         """Return one debate from its events."""

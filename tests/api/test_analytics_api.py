@@ -108,6 +108,25 @@ def test_debates_name_their_winners(client: TestClient, rows: Rows):
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:helix:problem:not-found")
 
 
+def test_winners_have_a_series_where_a_bucket_is_named(client: TestClient):
+    assert get(client, "debates/winners?window=1w")["series"] is None
+    for limit in (1, 10):
+        found = get(client, f"debates/winners?window=1w&bucket=day&limit={limit}")
+        assert {"time", "provider", "model", "wins", "debates"} == found["series"][0].keys()
+        assert {one["time"][10:] for one in found["series"]} == {"T00:00:00Z"}
+        for top in found["top_winners"]:
+            mine = [one for one in found["series"] if one["model"] == top["model"]]
+            assert sum(one["wins"] for one in mine) == top["wins"] > 0
+            assert sum(one["debates"] for one in mine) == top["debates"]
+        assert len({one["model"] for one in found["series"]}) == len(found["top_winners"])
+
+
+def test_winners_by_minute_are_refused_with_the_reason(client: TestClient):
+    answer = client.get(f"{PREFIX}/debates/winners?window=1h&bucket=minute")
+    assert answer.status_code == 422
+    assert "query.bucket: who won is kept by hour" in answer.json()["detail"]
+
+
 def test_days_without_conversations_are_there_too(client: TestClient):
     found = get(client, "conversations/trends?days=9")["daily_stats"]
     assert len(found) == 9
@@ -128,6 +147,7 @@ EMPTY = {
     "providers?bucket=hour": ("providers", []),
     "provider/x?bucket=minute": ("models", []),
     "debates/winners": ("top_winners", []),
+    "debates/winners?bucket=hour": ("series", []),
     "compression/stats": ("strategies", []),
     "entities/trends": ("top_entities", []),
 }
@@ -158,6 +178,8 @@ BAD = {
     "conversations/trends?days=0": 422,
     "conversations/trends?days=367": 422,
     "debates/winners?limit=0": 422,
+    "debates/winners?bucket=week": 422,
+    "debates/winners?window=90d&bucket=hour": 422,
     f"debate/{'x' * 600}": 422,
     f"provider/{'x' * 600}": 422,
 }
@@ -170,7 +192,13 @@ def test_what_is_out_of_bounds_is_refused(client: TestClient, path: str):
     assert answer.json()["type"] == "urn:helix:problem:bad-request"
 
 
-ALIKE = ("providers?window=1w", "provider/openai?window=1w", "conversations/trends?days=7", "debates/winners?window=1w")
+ALIKE = (
+    "providers?window=1w",
+    "provider/openai?window=1w",
+    "conversations/trends?days=7",
+    "debates/winners?window=1w",
+    "debates/winners?window=1w&bucket=hour",
+)
 
 
 @pytest.mark.parametrize("path", ALIKE)

@@ -1,6 +1,6 @@
 """Analytics say the same from ClickHouse's rollups and from the lake's events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from analytics_events import MODELS, NOW, Rows, events, put
 
 from helix_pipeline.contracts.tables import LAKE_CONVERSATIONS, LAKE_DEBATES, LAKE_PROVIDER_CALLS, LAKE_TABLES
-from helix_pipeline.domain.analytics.figures import AnalyticsReader, Figures, ProviderSums
+from helix_pipeline.domain.analytics.figures import AnalyticsReader, Figures, ProviderSums, WinsPoint
 from helix_pipeline.domain.analytics.window import Window, days, window
 from helix_pipeline.settings import Settings, load
 from helix_pipeline.stores import lake, warehouse, warehouse_migrations
@@ -166,6 +166,41 @@ def test_debates_that_ended_in_the_first_hour_of_a_window_count_from_its_first_m
             alike(*(reader.providers(asked) for reader in readers))
 
 
+@pytest.mark.parametrize("asked", [window("1w", NOW), window("4w", NOW), window("8d", NOW + timedelta(6, hours=3))])
+@pytest.mark.parametrize("bucket", ["hour", "day"])
+@pytest.mark.parametrize("limit", [1, 10])
+def test_both_readers_draw_the_same_wins(readers: list[AnalyticsReader], asked: Window, bucket: Any, limit: int):
+    found = wins_alike(readers, asked, bucket, limit)
+    assert len({one.time for one in found}) > 1
+    assert all(one.time.tzinfo and one.time == floor(one.time, bucket) for one in found)
+
+
+def test_wins_are_drawn_from_the_first_minute_of_a_window_on_and_for_winners_alone(
+    readers: list[AnalyticsReader], rows: Rows
+):
+    drawn = set()
+    for one in rows[LAKE_DEBATES]:
+        if one["event_type"] == "debate.completed":
+            minutes = int((NOW - one["timestamp"]) / timedelta(minutes=1)) + 2
+            found = wins_alike(readers, window(f"{minutes}m", NOW), "hour", 10)
+            drawn.add(len({point.provider for point in found}))
+            assert not one["winner"] or found[0].time == floor(one["timestamp"], "hour")
+    assert drawn >= {1, 2}
+
+
+def wins_alike(readers: list[AnalyticsReader], asked: Window, bucket: Any, limit: int) -> Sequence[WinsPoint]:
+    first, second = (reader.wins(asked, bucket, limit) for reader in readers)
+    assert first == second
+    assert list(first) == sorted(first, key=lambda one: (one.time, one.provider, one.model))
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for one in first:
+        wins, debates = sums.get((one.provider, one.model), (0, 0))
+        sums[one.provider, one.model] = (wins + one.wins, debates + one.debates)
+    models = readers[0].winners(asked, limit).models
+    assert sums == {(one.provider, one.model): (one.wins, one.debates) for one in models if one.wins}
+    return first
+
+
 def test_both_readers_tell_the_same_of_a_debate(readers: list[AnalyticsReader], rows: Rows):
     for number in range(20):
         first, second = (reader.debate(f"debate-{number}") for reader in readers)
@@ -195,3 +230,4 @@ def test_a_window_without_events_is_empty_and_well_formed(readers: list[Analytic
         assert reader.provider(long_ago, "openai").errors == {}
         assert reader.conversations(long_ago) == []
         assert reader.winners(long_ago, 5).ended == 0
+        assert reader.wins(long_ago, "hour", 5) == []

@@ -55,7 +55,10 @@ def test_providers_are_a_table_with_a_line_of_their_requests(config: Path):
 
 def test_debates_show_who_wins_and_how_one_went(config: Path):
     ended = next(one for one in ROWS[LAKE_DEBATES] if one["event_type"] == "debate.completed" and one["winner"])
-    assert "debates ended" in helix(config, "debates").stdout
+    winners = helix(config, "debates", "--window", "1w").stdout
+    assert "debates ended" in winners
+    assert "█" in winners
+    assert json.loads(helix(config, "debates", "--json").stdout)["series"] is None
     shown = helix(config, "debates", ended["debate_id"]).stdout
     assert ended["topic"] in shown
     assert "★" in shown

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
-from helix_pipeline.domain.analytics.window import Bucket, Window
+from helix_pipeline.domain.analytics.window import Bucket, WholeHours, Window
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -111,6 +111,17 @@ class Winners:
 
 
 @dataclass(frozen=True, slots=True)
+class WinsPoint:
+    """One point of a series: a model's debates that ended in the bucket from `time` on, and those that it won."""
+
+    time: datetime
+    provider: str
+    model: str
+    wins: int
+    debates: int
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """A participant of one debate."""
 
@@ -210,6 +221,10 @@ class AnalyticsReader(Protocol):
 
     def winners(self, within: Window, limit: int) -> Winners:
         """Return the models that won most of the debates that ended in the window."""
+        ...
+
+    def wins(self, within: Window, bucket: WholeHours, limit: int) -> Sequence[WinsPoint]:
+        """Return the debates of those `winners` that won any, by bucket and model, in order of time."""
         ...
 
     def debate(self, debate_id: str) -> Debate | None:

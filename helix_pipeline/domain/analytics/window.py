@@ -8,6 +8,8 @@ from typing import Literal
 from helix_pipeline.errors import UsageError
 
 Bucket = Literal["minute", "hour", "day"]
+WholeHours = Literal["hour", "day"]
+"""The buckets of what is kept by hour."""
 
 MOST_BUCKETS = 1_500
 """Points of one series: a day of minutes fits, and two months of hours."""

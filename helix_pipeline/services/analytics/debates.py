@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from helix_pipeline.domain.analytics.figures import AnalyticsReader, Debate, Side, Winner, Winners
+from helix_pipeline.domain.analytics.figures import AnalyticsReader, Debate, Side, Winner, Winners, WinsPoint
 from helix_pipeline.domain.analytics.shares import share, win_interval
-from helix_pipeline.domain.analytics.window import Window
+from helix_pipeline.domain.analytics.window import WholeHours, Window
 from helix_pipeline.errors import NotFoundError
 from helix_pipeline.services.analytics.asked import asked_window, check_limit, check_name
+from helix_pipeline.services.analytics.reports import bucket_of as bucket_of_calls
 from helix_pipeline.services.analytics.stores import AnalyticsStores, Answered
 
 
@@ -27,12 +28,13 @@ class TopWinner:
 
 @dataclass(frozen=True, slots=True)
 class WinnersReport:
-    """The models with most wins, of the debates that ended in the window, decided or not."""
+    """The models with most wins, of the debates that ended in the window, decided or not, and the series of each."""
 
     within: Window
     top_winners: tuple[TopWinner, ...]
     ended: int
     decided: int
+    series: tuple[WinsPoint, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +70,27 @@ class DebateReport:
     verdicts: dict[str, int]
 
 
-def winners(stores: AnalyticsStores, limit: int, text: str) -> Answered[WinnersReport]:
-    """Return the models that won most debates within a window, at most `limit`. Raises UsageError for a bad one."""
-    within = asked_window(text)
+def winners(
+    stores: AnalyticsStores, limit: int, text: str, bucket: WholeHours | None = None
+) -> Answered[WinnersReport]:
+    """Return the models that won most debates within a window, at most `limit`, and when.
+
+    Raises UsageError for a bad window or limit, or too many buckets.
+    """
+    within = asked_window(text, bucket)
     check_limit(limit)
 
     def ask(reader: AnalyticsReader) -> WinnersReport:
-        found = reader.winners(within, limit)
+        found, series = _winners(reader, within, limit, bucket)
         models = (_winner(one, found) for one in found.models if one.wins)
-        return WinnersReport(within, tuple(models), found.ended, found.decided)
+        return WinnersReport(within, tuple(models), found.ended, found.decided, series)
 
     return stores.ask(ask)
+
+
+def bucket_of(text: str) -> WholeHours:
+    """Return the bucket that draws who won in a window well. Raises UsageError where it is none."""
+    return "day" if bucket_of_calls(text) == "day" else "hour"
 
 
 def debate(stores: AnalyticsStores, debate_id: str) -> Answered[DebateReport]:
@@ -92,6 +104,14 @@ def debate(stores: AnalyticsStores, debate_id: str) -> Answered[DebateReport]:
         return _debate(found)
 
     return stores.ask(ask)
+
+
+def _winners(
+    reader: AnalyticsReader, within: Window, limit: int, bucket: WholeHours | None
+) -> tuple[Winners, tuple[WinsPoint, ...] | None]:
+    if not bucket:
+        return reader.winners(within, limit), None
+    return reader.both(lambda: reader.winners(within, limit), lambda: tuple(reader.wins(within, bucket, limit)))
 
 
 def _winner(one: Winner, among: Winners) -> TopWinner:
