@@ -18,6 +18,7 @@ from helix_pipeline.spark.graph_sink import conversations_writer, knowledge_writ
 from helix_pipeline.spark.lake_sink import lake_writer
 from helix_pipeline.spark.source import read_topic
 from helix_pipeline.spark.warehouse_sink import TOPICS_OF, warehouse_writer
+from helix_pipeline.stores.warehouse import SOURCES
 
 INTERPRETED = ("spark.sql.codegen.factoryMode", "NO_CODEGEN")
 """The Kafka source makes a converter for each partition of each batch: generating its code costs more than it saves."""
@@ -30,6 +31,12 @@ class Query:
     name: str
     topic: Topic
     writer: Callable[[Settings, Report], BatchWriter]
+    figures: bool = False
+    """Whether it writes figures, which nobody waits for: its batches come as rarely as those of the API."""
+
+    def interval_s(self, settings: Settings) -> float:
+        """Return the seconds between two batches, at least."""
+        return settings.clickhouse.flush_interval_s if self.figures else settings.streams.trigger_interval_s
 
 
 def _lake_queries() -> list[Query]:
@@ -50,6 +57,7 @@ def _warehouse_queries() -> list[Query]:
             f"warehouse.{n}",
             t,
             lambda s, r, n=n, t=t: warehouse_writer(s, f"warehouse.{n}", n, r, topic_id_of(s, t)),  # type: ignore[misc]
+            figures=n not in SOURCES,
         )
         for n, t in TOPICS_OF.items()
     ]
@@ -103,7 +111,7 @@ def start(
     )
     if until_caught_up:
         return writer.trigger(availableNow=True).start()
-    return writer.trigger(processingTime=f"{settings.streams.trigger_interval_s * 1000:.0f} milliseconds").start()
+    return writer.trigger(processingTime=f"{query.interval_s(settings) * 1000:.0f} milliseconds").start()
 
 
 def _named(query: Query, write: BatchWriter) -> BatchWriter:
