@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from helix_pipeline.domain.analytics.figures import Calls, Debate, Figures, Outcomes, Quantiles, Side, Turns
 
@@ -18,24 +18,43 @@ def figures_of(rows: Iterable[Row]) -> list[Figures]:
     return [Figures(name, **found) for name, found in sorted(parts.items())]
 
 
-def debate_of(debate_id: str, rows: Sequence[Row]) -> Debate | None:
+class EventsRow(NamedTuple):
+    """A row of `figures_sql.DEBATE`: the events of one type, of one participant where it is about one."""
+
+    event_type: str
+    who: str
+    events: int
+    topic: str | None
+    first: datetime
+    last: datetime
+    rounds: int
+    end: tuple[str | None, bool | None]
+    side: tuple[str | None, str, str]
+    timed: int
+    response_time_ms: float
+    response_time: Sequence[float]
+    rated: int
+    confidence: float
+
+
+def debate_of(debate_id: str, found: Iterable[Row]) -> Debate | None:
     """Return a debate from the rows of `figures_sql.DEBATE`; none where there are none."""
+    rows = [EventsRow(*row) for row in found]
     if not rows:
         return None
-    kinds = {kind: [row for row in rows if row[0] == kind] for kind in ("debate.turn", "debate.judged")}
-    ends = [row for row in rows if row[0] == "debate.completed"]
-    winner, consensus = ends[0][7] if ends else (None, None)
+    ends = [row for row in rows if row.event_type == "debate.completed"]
+    winner, consensus = ends[0].end if ends else (None, None)
     return Debate(
         debate_id=debate_id,
-        topic=next((topic for _, _, _, topic, *_ in rows if topic is not None), None),
-        started_at=utc(min(row[4] for row in rows)),
-        ended_at=utc(ends[0][4]) if ends else None,
-        last_event_at=utc(max(row[5] for row in rows)),
-        rounds=max(row[6] for row in rows),
+        topic=next((row.topic for row in rows if row.topic is not None), None),
+        started_at=utc(min(row.first for row in rows)),
+        ended_at=utc(ends[0].first) if ends else None,
+        last_event_at=utc(max(row.last for row in rows)),
+        rounds=max(row.rounds for row in rows),
         winner=winner,
         consensus_reached=consensus,
-        sides=tuple(_side(row) for row in kinds["debate.turn"]),
-        verdicts={row[1]: row[2] for row in kinds["debate.judged"]},
+        sides=tuple(_side(row) for row in rows if row.event_type == "debate.turn"),
+        verdicts={row.who: row.events for row in rows if row.event_type == "debate.judged"},
     )
 
 
@@ -50,11 +69,9 @@ def quantiles(values: Sequence[float]) -> Quantiles:
     return first, second, third
 
 
-def _side(row: Row) -> Side:
-    position, provider, model = row[8]
-    timed, response_time_ms, response_time, rated, confidence = row[9:]
-    turns = Turns(row[2], timed, response_time_ms, quantiles(response_time), rated, confidence)
-    return Side(row[1], position, provider, model, turns)
+def _side(row: EventsRow) -> Side:
+    times = (row.timed, row.response_time_ms, quantiles(row.response_time))
+    return Side(row.who, *row.side, Turns(row.events, *times, row.rated, row.confidence))
 
 
 def _calls(sums: Sequence[float], latency: Quantiles) -> Calls:

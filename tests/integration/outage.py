@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -45,17 +45,41 @@ class Accepted:
     seconds: float
 
 
-class Talker(Thread):
+class Worker(Thread):
+    """Works until it is told that `ended` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)  # or a test that fails would never end
+        self.ended = Event()
+
+
+_Worker = TypeVar("_Worker", bound=Worker)
+
+
+@contextmanager
+def at_work(workers: list[_Worker]) -> Iterator[list[_Worker]]:
+    """Let threads work within the block; they are done afterwards."""
+    for worker in workers:
+        worker.start()
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.ended.set()
+        for worker in workers:
+            worker.join(2 * ANSWER_S)
+
+
+class Talker(Worker):
     """Says messages in a conversation of its own, and replays it now and then; `wrong` says what should not be."""
 
     def __init__(self, api: Api, numbered: bool) -> None:
-        super().__init__(daemon=True)  # or a test that fails would never end
+        super().__init__()
         self.api, self.numbered = api, numbered
         self.name = f"conversation-{uuid4().hex}"
         self.accepted: list[Accepted] = []
         self.refused: list[dict[str, Any]] = []
         self.wrong: list[str] = []
-        self.ended = Event()
 
     def run(self) -> None:
         with httpx.Client(base_url=f"{self.api.url}/v1/context", timeout=ANSWER_S) as client:
@@ -118,16 +142,8 @@ def own_api(place: Installation, home: Path, **parts: Section) -> Api:
 @contextmanager
 def talking(api: Api, count: int = 6) -> Iterator[list[Talker]]:
     """Let talkers talk, every other one with numbers of its own; they are done afterwards."""
-    talkers = [Talker(api, numbered=bool(number % 2)) for number in range(count)]
-    for talker in talkers:
-        talker.start()
-    try:
+    with at_work([Talker(api, numbered=bool(number % 2)) for number in range(count)]) as talkers:
         yield talkers
-    finally:
-        for talker in talkers:
-            talker.ended.set()
-        for talker in talkers:
-            talker.join(2 * ANSWER_S)
 
 
 def said_more(talkers: Sequence[Talker], more: int, stored: str | None = None) -> None:

@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from threading import Event, Thread
 
 import httpx
 import pytest
 from api_process import Api, running, wait_for
 from context_stores import Installation, said
-from outage import ANSWER_S, components, hanging, own_api
+from outage import ANSWER_S, Worker, at_work, components, hanging, own_api
 
 from helix_pipeline.settings import Settings
 from helix_pipeline.stores.warehouse_standing import AWAY_S, SIGN_S, SLOW_S
@@ -27,15 +26,14 @@ PAUSE_S = 1.0
 """Short enough that all askers wait for a server that hangs: they are more than the API has threads."""
 
 
-class Asker(Thread):
+class Asker(Worker):
     """Asks one thing again and again, with pauses; keeps the source of each answer and how long it took."""
 
     def __init__(self, question: Callable[[], httpx.Response]) -> None:
-        super().__init__(daemon=True)  # or a test that fails would never end
+        super().__init__()
         self.question = question
         self.sources: list[str] = []
         self.seconds: list[float] = []
-        self.ended = Event()
 
     def run(self) -> None:
         while not self.ended.wait(PAUSE_S):
@@ -45,19 +43,9 @@ class Asker(Thread):
             self.sources.append(answer.json().get("source", str(answer.status_code)))
 
 
-@contextmanager
-def asking(*questions: Callable[[], httpx.Response], each: int) -> Iterator[list[Asker]]:
+def asking(*questions: Callable[[], httpx.Response], each: int) -> AbstractContextManager[list[Asker]]:
     """So many askers of each question, within the block."""
-    askers = [Asker(question) for question in questions for _ in range(each)]
-    for asker in askers:
-        asker.start()
-    try:
-        yield askers
-    finally:
-        for asker in askers:
-            asker.ended.set()
-        for asker in askers:
-            asker.join(2 * ANSWER_S)
+    return at_work([Asker(question) for question in questions for _ in range(each)])
 
 
 @pytest.fixture
