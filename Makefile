@@ -9,6 +9,9 @@ PYTHON ?= $(firstword $(shell for p in python3.13 python3.12 python3.11 python3;
 DATA ?=
 ROUNDS ?= 20
 export HELIX_DATA ?= ../shared/data
+# Python 3.11.7 may fail to parse source (SystemError) while another thread prints a traceback, as pytest does for a test
+# that failed (CPython gh-106905). Without the columns of instructions a traceback parses nothing.
+test unit: export PYTHONNODEBUGRANGES = 1
 
 .PHONY: help demo test setup airflow lint unit chaos bench-stream bench-freshness bench-ratings bench-topics bench-debates bench-batch bench-context bench-knowledge bench-entities bench-analytics train-importance train-retrieval distill-embedding train-entities screenshots dashboards lock wheel clean
 help: ## list the targets

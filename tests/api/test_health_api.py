@@ -14,10 +14,12 @@ from fastapi.testclient import TestClient
 
 from helix_pipeline.api.app import create_app
 from helix_pipeline.api.health_models import LongHealth, ShortHealth
+from helix_pipeline.contracts.tables import LAKE_TABLES
 from helix_pipeline.domain.health import COMPONENTS
 from helix_pipeline.formats.wire import Encoded
 from helix_pipeline.services.kept import KeptEvent, open_own
 from helix_pipeline.settings import Settings
+from helix_pipeline.stores.lake import create_tables, open_lake
 
 pytestmark = pytest.mark.servers
 
@@ -27,8 +29,11 @@ NOT_BUILT = ("distributed_memory", "cross_learning")
 
 @pytest.fixture
 def settings_here(api_settings: Settings, tmp_path: Any) -> Settings:
-    """The session's servers, and a home without streams of other tests."""
-    return api_settings.model_copy(update={"home": tmp_path, "lake": api_settings.lake})
+    """The session's servers, and a home and a lake without streams and snapshots of other tests."""
+    lake = api_settings.lake.model_copy(update={"root": str(tmp_path / "lake")})
+    own = api_settings.model_copy(update={"home": tmp_path, "lake": lake})
+    create_tables(open_lake(own), LAKE_TABLES)
+    return own
 
 
 def client_of(settings: Settings) -> TestClient:
