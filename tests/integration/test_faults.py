@@ -11,14 +11,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.servers
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(1200)
 def test_every_store_agrees_after_kills_at_random_moments():
     done = subprocess.run(
-        [sys.executable, "bench/chaos.py", "--rounds", "3", "--seed", "11"],
+        [sys.executable, "bench/chaos.py", "--rounds", "1", "--seed", "11"],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=1780,
+        timeout=1180,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
