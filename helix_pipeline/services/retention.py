@@ -78,6 +78,7 @@ def _tables(settings: Settings) -> Iterator[Kept]:
 def _entities(settings: Settings) -> Kept:
     graph, wanted = open_graph(settings), settings.retention.graph_days or None
     with driver(graph) as connection:
+        connection.verify_connectivity()  # or a query would be tried again for as long as a job may take
         latest = graph_archive.last_named(connection, graph)
         oldest = graph_archive.longest_unnamed(connection, graph)
     days = round(max((latest - oldest).total_seconds(), 0) / 86_400, 1) if latest and oldest else None
