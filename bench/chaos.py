@@ -7,41 +7,32 @@ when anything is missing, duplicate or extra. Writes bench/results/chaos.json.
 
 import argparse
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import psutil
 from harness import RESULTS, START, console, corpus, installation, messages, publish
-from ports import PORT_KEYS
+from stream_process import Stream, kill
 
 from helix_pipeline.contracts.events import Event
 from helix_pipeline.contracts.knowledge_events import EntityStated, RelationshipStated
 from helix_pipeline.contracts.topics import CONVERSATIONS, topic_of
 from helix_pipeline.domain.sample.corpus import generate
 from helix_pipeline.local import servers
-from helix_pipeline.services.progress import read_progress
 from helix_pipeline.services.verify import StoreCheck, verify
-from helix_pipeline.settings import ENVIRONMENT, Settings
+from helix_pipeline.settings import Settings
 from helix_pipeline.spark.queries import QUERIES
 from helix_pipeline.stores.bus import EventProducer
 
 EVENTS_PER_ROUND = 6_000
 STATED_PER_ROUND = 200
 OFFSETS_PER_TRIGGER = 1_500
-START_TIMEOUT_S = 180
-CATCH_UP_TIMEOUT_S = 480
 Action = Callable[[Settings, "Load", random.Random, int], None]
 CRASH_POINTS = ("spark", "replay", "clickhouse", "neo4j", "kafka", "everything")
 
@@ -77,79 +68,16 @@ class Load:
             yield RelationshipStated(event_id=f"{name}/relation", **written, **about)
 
 
-class Stream:
-    """`helix stream` as a process of its own."""
-
-    def __init__(self, settings: Settings, until_caught_up: bool = False) -> None:
-        self._settings, self.started = settings, time.time()
-        arguments = ["stream", "--json", *(["--until-caught-up"] if until_caught_up else [])]
-        log = (settings.home / "logs" / "stream.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "helix_pipeline.cli", *arguments],
-            env=environment(settings),
-            stdout=log,
-            stderr=log,
-        )
-
-    def wait_for_batches(self) -> None:
-        """Return as soon as any query has finished a batch since the start."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            states = [s for s in read_progress(self._settings) if s.get("batch") is not None]
-            if any(s["updated_at"] > self.started and s["pid"] in self.family() for s in states):
-                return
-            if self.process.poll() is not None:
-                raise SystemExit(f"helix stream ended with {self.process.returncode}; see {self._settings.home}/logs")
-            time.sleep(0.05)
-        raise SystemExit(f"no batch within {START_TIMEOUT_S} s; see {self._settings.home}/logs/stream.log")
-
-    def family(self) -> list[int]:
-        """Return the pids of the process and all its children."""
-        try:
-            root = psutil.Process(self.process.pid)
-            return [root.pid, *(child.pid for child in root.children(recursive=True))]
-        except psutil.NoSuchProcess:
-            return []
-
-    def kill(self) -> None:
-        """Kill -9 the driver, its JVM and the Python workers."""
-        for pid in self.family():
-            kill(pid)
-        self.process.wait(30)
-
-    def stop(self) -> None:
-        """Ask the process to end and wait for it."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-
-    def finish(self) -> None:
-        """Wait until the process has caught up."""
-        if self.process.wait(CATCH_UP_TIMEOUT_S):
-            raise SystemExit(f"helix stream ended with {self.process.returncode}; see its log")
-
-
-def kill(pid: int | None) -> None:
-    """Kill -9 a process that may be gone already."""
-    if pid is not None:
-        with suppress(ProcessLookupError, ChildProcessError):
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)  # a server is this process's child: PostgreSQL takes a zombie for a running server
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the environment that gives a child process these settings."""
-    names = {key: name for name, key in ENVIRONMENT.items()}
-    ports = {names[key]: str(attrgetter(key)(settings)) for key in PORT_KEYS}
-    extra = {"HELIX_HOME": str(settings.home), "HELIX_METRICS_PORT": "0"}
-    offsets = {"HELIX_MAX_OFFSETS_PER_TRIGGER": str(OFFSETS_PER_TRIGGER)}
-    return {**os.environ, **ports, **extra, **offsets}
+def started(settings: Settings, until_caught_up: bool = False) -> Stream:
+    """Start the streams with small batches, so that many of them are killed."""
+    return Stream(settings, until_caught_up, HELIX_MAX_OFFSETS_PER_TRIGGER=str(OFFSETS_PER_TRIGGER))
 
 
 def crash_spark(settings: Settings, load: Load, chance: random.Random, rounds: int) -> None:
     """Kill -9 Spark somewhere between its batches."""
     for _ in range(rounds):
         load.publish()
-        stream = Stream(settings)
+        stream = started(settings)
         stream.wait_for_batches()
         time.sleep(chance.uniform(0, 2.5))
         stream.kill()
@@ -159,7 +87,7 @@ def replay_last_batch(settings: Settings, load: Load, chance: random.Random, rou
     """Forget the last commit of each checkpoint, so that Spark runs the batch again."""
     for _ in range(rounds):
         load.publish()
-        Stream(settings, until_caught_up=True).finish()
+        started(settings, until_caught_up=True).finish()
         for query in QUERIES:
             commits = Path(settings.checkpoint_root) / query.name / "commits"
             last = max(int(path.name) for path in commits.iterdir() if path.name.isdigit())
@@ -171,7 +99,7 @@ def crash_server(name: str) -> Action:
     """Return a crash point: kill -9 a server while the streams run, and start it again."""
 
     def crash(settings: Settings, load: Load, chance: random.Random, rounds: int) -> None:
-        stream = Stream(settings)
+        stream = started(settings)
         for _ in range(rounds):
             load.publish()
             stream.wait_for_batches()
@@ -190,7 +118,7 @@ def crash_everything(settings: Settings, load: Load, chance: random.Random, roun
     """Kill -9 Spark and every server at once."""
     for _ in range(rounds):
         load.publish()
-        stream = Stream(settings)
+        stream = started(settings)
         stream.wait_for_batches()
         time.sleep(chance.uniform(0, 2.5))
         for pid in [*stream.family(), *(server.pid for server in servers.status(settings))]:
@@ -214,7 +142,7 @@ def run_point(settings: Settings, load: Load, point: str, rounds: int, chance: r
     began = time.monotonic()
     console.print(f"{point}: {rounds} rounds")
     ACTIONS[point](settings, load, chance, rounds)
-    Stream(settings, until_caught_up=True).finish()
+    started(settings, until_caught_up=True).finish()
     report = verify(settings, lambda step, total=None: lambda rows: None)
     if not report.ok:
         console.print_json(json.dumps(report.as_dict(), default=str))

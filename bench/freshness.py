@@ -1,5 +1,7 @@
 """How long an event takes from being produced to being readable in each store, at a steady rate.
 
+The streams run as a process of their own, as `helix stream` does; load and readers are in this one.
+
 Events are counted, not traced: when a store shows n events, the first n that were produced are in it, up to the few
 milliseconds by which partitions are read apart.
 """
@@ -9,17 +11,14 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from harness import corpus, installation, messages, publish
+from stream_process import Stream, running
 
 from helix_pipeline.contracts.tables import LAKE_TABLES
 from helix_pipeline.contracts.topics import CONVERSATIONS
-from helix_pipeline.local.jars import jar_paths
-from helix_pipeline.services.streaming import run
 from helix_pipeline.settings import Settings
-from helix_pipeline.spark.session import create_session
 from helix_pipeline.stores import graph, lake, warehouse
 from helix_pipeline.stores.bus import EventProducer
 
@@ -99,19 +98,20 @@ def counters(settings: Settings) -> dict[str, Callable[[], int]]:
     }
 
 
-class AllSeen(Exception):  # noqa: N818
-    """Every event was seen in every store, or the time for it is over."""
+def wait_until_seen(stream: Stream, producing: Producing, watching: list[Watching]) -> None:
+    """Return when every event was seen in every store, or the time for it is over; the watchers are told to end."""
+    while producing.is_alive() or not all_seen(producing, watching):
+        if stream.process.poll() is not None:
+            raise SystemExit(f"helix stream ended with {stream.process.returncode}")
+        time.sleep(POLL_S)
+    for watcher in watching:
+        watcher.done.set()
 
 
-def stop_when_seen(producing: Producing, watching: list[Watching]) -> None:
-    """Raise AllSeen when there is nothing left to wait for."""
-    if producing.is_alive():
-        return
+def all_seen(producing: Producing, watching: list[Watching]) -> bool:
+    """Tell whether there is nothing left to wait for."""
     late = time.monotonic() > producing.times[-1] + GIVE_UP_S
-    if late or all(w.seen and w.seen[-1][1] >= len(producing.times) for w in watching):
-        for watcher in watching:
-            watcher.done.set()
-        raise AllSeen
+    return late or all(w.seen and w.seen[-1][1] >= len(producing.times) for w in watching)
 
 
 def report(watcher: Watching, times: list[float], warm_up: int) -> dict[str, object]:
@@ -142,17 +142,15 @@ def main() -> None:
     parser.add_argument("--warm-up", type=int, default=60, help="seconds at the start that are not counted")
     options = parser.parse_args()
     with installation() as settings:
-        spark = create_session(settings, ",".join(map(str, jar_paths("spark"))), "bench-freshness")
         lake.create_tables(lake.open_lake(settings), LAKE_TABLES)
         producing = Producing(settings, options.rate, options.seconds + options.warm_up)
         watching = [Watching(name, count) for name, count in counters(settings).items()]
-        for thread in (*watching, producing):
-            thread.start()
-        with suppress(AllSeen):
-            run(spark, settings, on_tick=lambda states: stop_when_seen(producing, watching))
+        with running(settings) as stream:
+            for thread in (*watching, producing):
+                thread.start()
+            wait_until_seen(stream, producing, watching)
         rows = [report(w, producing.times, options.warm_up * options.rate) for w in watching]
         publish("freshness", rows, rate=options.rate, seconds=options.seconds)
-        spark.stop()
 
 
 if __name__ == "__main__":

@@ -57,7 +57,10 @@ def corpus() -> list[MessageAdded]:
 
 
 def messages(corpus: list[MessageAdded], prefix: str, at: Callable[[int], datetime]) -> Iterator[MessageAdded]:
-    """Yield messages without end: the corpus again and again, each time as new conversations of new users."""
+    """Yield messages without end: the corpus again and again, each time as new conversations of new users.
+
+    Each says something else, if by one number: what is remembered of a text helps with no other one.
+    """
     for number in count():
         copy, source = divmod(number, len(corpus))
         message, name = corpus[source], f"{prefix}-{copy}"
@@ -68,6 +71,7 @@ def messages(corpus: list[MessageAdded], prefix: str, at: Callable[[int], dateti
                 "conversation_id": f"{name}-{message.conversation_id}",
                 "message_id": f"{name}-{message.message_id}",
                 "user_id": f"{name}-{message.user_id}",
+                "content": f"{message.content} {number}",
             }
         )
 

@@ -14,8 +14,8 @@ from helix_pipeline.domain.graph.deltas import add_up
 from helix_pipeline.settings import Settings
 from helix_pipeline.settings_sections import GraphSettings
 from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, parallelism, query_id
+from helix_pipeline.spark.extraction import shared_extraction
 from helix_pipeline.spark.source import read_batches
-from helix_pipeline.stores.extractors.extraction import load_extraction
 from helix_pipeline.stores.graph import Graph, open_graph
 from helix_pipeline.stores.graph_counts import GraphWork, total
 from helix_pipeline.stores.graph_writer import apply
@@ -55,7 +55,7 @@ def _writer(settings: Settings, query: str, report: Report, count: Counting) -> 
 
 
 def _of_conversations(batches: Iterable[pa.RecordBatch], settings: GraphSettings) -> Iterator[pa.RecordBatch]:
-    extraction = load_extraction(settings)
+    extraction = shared_extraction(settings)
     read = read_batches(batches, CONVERSATIONS.name)
     return _added_up(messages.said(decoded.rows, extraction) for _, decoded in read)
 

@@ -24,9 +24,9 @@ from helix_pipeline.settings_sections import GraphSettings
 from helix_pipeline.spark.batch import BatchReport, BatchWriter, Report, parallelism, query_id
 from helix_pipeline.spark.blocks import blocks
 from helix_pipeline.spark.extents import Extents, extents, joined, packed, unpacked
+from helix_pipeline.spark.extraction import shared_extraction
 from helix_pipeline.spark.source import read_batches
 from helix_pipeline.stores.debate_outcomes import settle
-from helix_pipeline.stores.extractors.extraction import load_extraction
 from helix_pipeline.stores.warehouse import SOURCES, Warehouse, insert, open_warehouse, record_progress
 
 COUNTS = "written long, rejected long, extents string, inserts array<double>"
@@ -111,7 +111,7 @@ def _selected(rows: pa.Table, table: str, settings: GraphSettings) -> pa.Table:
     said = rows.filter(pc.equal(rows["event_type"], MESSAGE)).drop_columns(["messages"])
     if table == MESSAGES:
         return said
-    return named(said, nodes(load_extraction(settings).mentions(said["content"].to_pylist())))
+    return named(said, nodes(shared_extraction(settings).mentions(said["content"].to_pylist())))
 
 
 @cache

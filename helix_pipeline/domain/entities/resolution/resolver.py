@@ -37,11 +37,11 @@ class NameResolver:
 
     def resolve(self, surface: str, type: str, subtype: str) -> Entity:
         """Return the entity that the surface stands for; there is one for every text, even an empty one."""
+        if type in _AS_WRITTEN or subtype in CODE:  # seldom the same twice, and quick: they would displace names
+            return _as_written(visible(surface[:MAX_SURFACE]), type, subtype)
         return self._cached(surface[:MAX_SURFACE], type, subtype)
 
     def _resolve(self, surface: str, type: str, subtype: str) -> Entity:
-        if type in _AS_WRITTEN or subtype in CODE:
-            return _as_written(visible(surface), type, subtype)
         return self._named(clean(surface), type, subtype, ())
 
     def _named(self, name: str, type: str, subtype: str, left_out: tuple[str, ...]) -> Entity:
