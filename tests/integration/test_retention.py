@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from graph_contents import opened
 from typer.testing import CliRunner, Result
 
 from helix_pipeline.cli import app
@@ -17,7 +18,6 @@ from helix_pipeline.settings import Settings
 from helix_pipeline.settings_export import variables, write
 from helix_pipeline.settings_sections import FeatureSettings, RetentionSettings
 from helix_pipeline.stores import bus, warehouse
-from helix_pipeline.stores.graph import driver, open_graph
 
 WITH_TTL = {"conversation_messages", "debate_events", "provider_metrics", "debate_stats_hourly", "usage_stats_minutely"}
 ROWS = """
@@ -109,18 +109,17 @@ def test_a_topic_that_keeps_for_ever_is_shown_and_brought_in_line(
 
 
 def test_the_graph_says_when_entities_are_due(settings: Settings, other: Settings) -> None:
-    graph = open_graph(settings)
-    with driver(graph) as connection:
-        connection.execute_query(
+    with opened(settings) as contents:
+        contents.empty()
+        contents.driver.execute_query(
             "UNWIND [0, 12] AS days CREATE (:Entity {id: 'retention-' + days,"
             " last_seen: datetime('2126-06-20T00:00:00Z') - duration({days: days})})"
         )
         due = retention(other)[-1]
-        connection.execute_query(
+        contents.driver.execute_query(
             "MATCH (e:Entity {id: 'retention-12'}) SET e.restored_at = e.last_seen + duration('P5D')"
         )
         restored = retention(other)[-1]
-        connection.execute_query("MATCH (e:Entity) WHERE e.id STARTS WITH 'retention-' DELETE e")
     assert (due.store, due.wanted, due.found, due.state) == ("neo4j", 10, 12, "due")
     assert (restored.found, restored.state) == (7, "in line")
 
