@@ -125,7 +125,7 @@ def read(memory: Path, texts: list[str]) -> list[dict[str, object]]:
     return RememberedExtraction(gazetteer(), resolver(), memory).mentions(texts).to_pylist()
 
 
-def test_processes_share_it_and_wait_for_each_other(memory: Path) -> None:
+def test_processes_share_it(memory: Path) -> None:
     texts = [f"Kafka and Redis {number % 40}" for number in range(400)]
     with get_context("spawn").Pool(3) as pool:
         found = pool.starmap(read, [(memory, texts)] * 6)
