@@ -22,6 +22,9 @@ from helix_pipeline.stores.extractors.remembered import RememberedExtraction
 TEXTS = ["Docker runs Redis and Docker.", "", "Nothing to see here.", "Python 🐍 on Kubernetes, 3 GB."]
 
 
+LIST, NAMES = gazetteer(), resolver()
+
+
 class Counting:
     """A recogniser that keeps what it was asked."""
 
@@ -35,7 +38,7 @@ class Counting:
 
 @pytest.fixture
 def counting() -> Counting:
-    return Counting(gazetteer())
+    return Counting(LIST)
 
 
 @pytest.fixture
@@ -44,11 +47,11 @@ def memory(tmp_path: Path) -> Path:
 
 
 def remembering(recogniser: Counting, memory: Path) -> RememberedExtraction:
-    return RememberedExtraction(recogniser, resolver(), memory)
+    return RememberedExtraction(recogniser, NAMES, memory)
 
 
 def plain(recogniser: Counting) -> Extraction:
-    return Extraction(recogniser.inner, resolver())
+    return Extraction(recogniser.inner, NAMES)
 
 
 def test_a_text_is_read_once(counting: Counting, memory: Path) -> None:
@@ -63,7 +66,7 @@ def test_a_text_is_read_once(counting: Counting, memory: Path) -> None:
 @given(st.lists(st.sampled_from([*TEXTS, "Kafka", "k8s or K8s", "Java"]) | st.text(max_size=20), max_size=12))
 def test_it_is_what_the_extraction_finds(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     memory = tmp_path_factory.getbasetemp() / "property.sqlite"
-    extraction = Extraction(gazetteer(), resolver())
+    extraction = Extraction(LIST, NAMES)
     once = RememberedExtraction(extraction.recogniser, extraction.resolver, memory)
     assert once.mentions(texts).equals(extraction.mentions(texts).combine_chunks())
 
@@ -122,13 +125,13 @@ def test_a_file_that_cannot_be_used_costs_time_alone(counting: Counting, memory:
 
 
 def read(memory: Path, texts: list[str]) -> list[dict[str, object]]:
-    return RememberedExtraction(gazetteer(), resolver(), memory).mentions(texts).to_pylist()
+    return RememberedExtraction(LIST, NAMES, memory).mentions(texts).to_pylist()
 
 
 def test_processes_share_it(memory: Path) -> None:
     texts = [f"Kafka and Redis {number % 40}" for number in range(400)]
     with get_context("spawn").Pool(3) as pool:
         found = pool.starmap(read, [(memory, texts)] * 6)
-    assert all(one == plain(Counting(gazetteer())).mentions(texts).to_pylist() for one in found)
+    assert all(one == plain(Counting(LIST)).mentions(texts).to_pylist() for one in found)
     with sqlite3.connect(memory) as file:
         assert file.execute("SELECT count(*) FROM found").fetchone() == (40,)
