@@ -80,18 +80,37 @@ def test_the_shipped_model_finds_the_same(memory: Path) -> None:
     assert shared.mentions(texts[2:]).num_rows and shared.mentions(texts) == wanted
 
 
+class Overtaken(Counting):
+    """A recogniser that is so slow that somebody else reads `texts` meanwhile."""
+
+    def __init__(self, other: RememberedExtraction, texts: Sequence[str]) -> None:
+        super().__init__(LIST)
+        self.other, self.texts = other, texts
+
+    def recognise(self, texts: Sequence[str]) -> pa.Table:
+        self.other.mentions(self.texts)
+        return super().recognise(texts)
+
+
 def test_what_another_process_reads_meanwhile_is_not_read_again(counting: Counting, memory: Path) -> None:
     texts = [f"Redis {number}" for number in range(3 * remembered.AT_ONCE)]
-    slow = Counting(counting.inner)
-
-    def recognise(some: Sequence[str]) -> pa.Table:
-        slow.asked += some
-        remembering(counting, memory).mentions(texts)
-        return counting.inner.recognise(some)
-
-    slow.recognise = recognise  # type: ignore[method-assign]
+    slow = Overtaken(remembering(counting, memory), texts)
     assert remembering(slow, memory).mentions(texts) == plain(counting).mentions(texts)
     assert (len(slow.asked), len(counting.asked)) == (remembered.AT_ONCE, len(texts))
+
+
+def test_each_goes_its_own_way_through_the_same_texts(tmp_path: Path) -> None:
+    texts = [f"Redis {number}" for number in range(200)]
+    one, two = Counting(LIST), Counting(LIST)
+    remembering(one, tmp_path / "one").mentions(texts)
+    remembering(two, tmp_path / "two").mentions(texts)
+    assert one.asked != two.asked
+    assert sorted(one.asked) == sorted(two.asked) == sorted(texts)
+
+
+def test_nobody_else_may_read_it(counting: Counting, memory: Path) -> None:
+    remembering(counting, memory).mentions(TEXTS)
+    assert {path.stat().st_mode & 0o777 for path in memory.parent.glob(f"{memory.name}*")} == {0o600}
 
 
 def test_another_version_reads_anew(counting: Counting, memory: Path) -> None:
@@ -101,9 +120,8 @@ def test_another_version_reads_anew(counting: Counting, memory: Path) -> None:
     assert newer.asked == TEXTS[:1]
 
 
-def test_what_came_first_is_forgotten(counting: Counting, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "MOST_TEXTS", 10)
-    extraction = remembering(counting, memory)
+def test_what_came_first_is_forgotten(counting: Counting, memory: Path) -> None:
+    extraction = RememberedExtraction(counting, NAMES, memory, most=10)
     for number in range(8):
         extraction.mentions([f"Kafka {number}/{one}" for one in range(5)])
     with sqlite3.connect(memory) as file:

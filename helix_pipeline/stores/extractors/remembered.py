@@ -36,43 +36,46 @@ _KNOWN = "SELECT mentions FROM found WHERE text = ?"
 _KEEP = "INSERT OR IGNORE INTO found (text, mentions) VALUES (?, ?)"
 _FORGET = "DELETE FROM found WHERE number <= (SELECT max(number) FROM found) - ?"
 
-_ROW, *_OF_TEXT = MENTIONS.names
+_UNUSABLE = (sqlite3.Error, OSError)
 _Packed = dict[bytes, bytes]
 
 
 @dataclass(frozen=True)
 class RememberedExtraction(Extraction):
-    """An extraction that looks into the file `memory` first, and notes there what it finds.
+    """An extraction that looks into the file `memory` first, and notes there what it finds, of the last `most` texts.
 
     A file that cannot be read or written costs time alone. Not to be shared between threads.
     """
 
     memory: Path
+    most: int = MOST_TEXTS
 
     def mentions(self, texts: Sequence[str]) -> pa.Table:
         """Return the entities that the texts name, as `MENTIONS`."""
         keys = _keys(texts, self.version)
-        known = self._known(keys)
-        new = [(key, text) for key, text in dict(zip(keys, texts, strict=True)).items() if key not in known]
-        shuffle(new)
-        for low in range(0, len(new), AT_ONCE):
-            known |= self._found(dict(new[low : low + AT_ONCE]))
-        return _table(keys, known)
+        different = list(dict(zip(keys, texts, strict=True)).items())
+        shuffle(different)
+        found: _Packed = {}
+        for low in range(0, len(different), AT_ONCE):
+            found |= self._found(dict(different[low : low + AT_ONCE]))
+        return _table(keys, found)
 
     def _found(self, texts: Mapping[bytes, str]) -> _Packed:
-        """Return the mentions of some texts, which another process may have read in the meantime."""
+        """Return the mentions of some texts: what is remembered, and else what the extraction finds."""
         known = self._known(texts)
         new = {key: text for key, text in texts.items() if key not in known}
-        found = _packed(list(new), super().mentions(list(new.values())))
-        self._keep(found)
-        return known | found
+        if new:
+            found = _packed(list(new), super().mentions(list(new.values())))
+            self._keep(found)
+            known |= found
+        return known
 
     def _known(self, keys: Iterable[bytes]) -> _Packed:
         try:
             ask = _opened(self.memory).execute
-            rows = ((key, ask(_KNOWN, (key,)).fetchone()) for key in set(keys))
+            rows = ((key, ask(_KNOWN, (key,)).fetchone()) for key in keys)
             return {key: row[0] for key, row in rows if row}
-        except sqlite3.Error as error:
+        except _UNUSABLE as error:
             log.warning("mentions.not_remembered", file=str(self.memory), error=str(error))
             return {}
 
@@ -80,8 +83,8 @@ class RememberedExtraction(Extraction):
         try:
             with _opened(self.memory) as connection:
                 connection.executemany(_KEEP, found.items())
-                connection.execute(_FORGET, (MOST_TEXTS,))
-        except sqlite3.Error as error:
+                connection.execute(_FORGET, (self.most,))
+        except _UNUSABLE as error:
             log.warning("mentions.not_kept", file=str(self.memory), error=str(error))
 
 
@@ -93,6 +96,7 @@ def _keys(texts: Iterable[str], version: str) -> list[bytes]:
 @cache
 def _opened(memory: Path) -> sqlite3.Connection:
     """Return the connection of this process. What is lost in a crash is found again: nothing waits for the disk."""
+    memory.touch(mode=0o600)  # it tells what people wrote about
     connection = sqlite3.connect(memory, timeout=WAIT_S)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
