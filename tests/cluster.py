@@ -149,7 +149,7 @@ def alive_workers(url: str) -> int:
     try:
         with urlopen(url, timeout=5) as answer:
             return int(json.load(answer)["aliveworkers"])
-    except (URLError, ConnectionError, TimeoutError):
+    except (URLError, ConnectionError, TimeoutError, json.JSONDecodeError):  # its first answers may be pages
         return 0
 
 
